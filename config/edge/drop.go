@@ -1,0 +1,156 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+// Nobody is the user and group the answerers run as: "nobody" on every Linux,
+// and there without a password file.
+const Nobody = 65534
+
+// From linux/prctl.h and linux/capability.h.
+const (
+	prSetDumpable   = 4
+	prCapBSetDrop   = 24
+	prSetNoNewPrivs = 38
+	prCapAmbient    = 47
+	capAmbientClear = 4
+	capVersion3     = 0x20080522
+	lastPossibleCap = 63
+)
+
+// DropPrivileges makes this process nobody for ever, on all its threads: uid and
+// gid 65534, no groups, no capability in any set, no new privileges by any
+// execve, no memory readable by a process of the same user. It is called after
+// the sockets are bound and before the first foreign byte is read, and it
+// believes nothing: it reads back what the kernel says of each thread.
+//
+// It needs a program built without cgo (CGO_ENABLED=0), because only then can Go
+// make a system call on every thread.
+func DropPrivileges() error {
+	if verify() == nil {
+		return nil // whoever started us had dropped them already
+	}
+	if err := drop(); err != nil {
+		return fmt.Errorf("dropping privileges: %w", err)
+	}
+	if err := verify(); err != nil {
+		return fmt.Errorf("dropping privileges: %w", err)
+	}
+	return nil
+}
+
+func drop() error {
+	if err := prctl(prSetNoNewPrivs, 1, 0); errors.Is(err, syscall.ENOTSUP) {
+		return errors.New("this program was built with cgo; build it with CGO_ENABLED=0")
+	} else if err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	if err := prctl(prCapAmbient, capAmbientClear, 0); err != nil {
+		return fmt.Errorf("ambient capabilities: %w", err)
+	}
+	// The bounding set first: it needs CAP_SETPCAP, which setresuid takes away.
+	for c := range uintptr(lastPossibleCap + 1) {
+		err := prctl(prCapBSetDrop, c, 0)
+		if errors.Is(err, syscall.EINVAL) && c > 0 {
+			break // the kernel knows no more of them
+		}
+		if err != nil {
+			return fmt.Errorf("bounding capability %d: %w", c, err)
+		}
+	}
+	// A user namespace made without privilege forbids setgroups; there the groups
+	// outside it stay, and mean nothing inside. The box has no such namespace.
+	if err := syscall.Setgroups(nil); err != nil && !groupsDenied() {
+		return fmt.Errorf("groups: %w", err)
+	}
+	if err := syscall.Setresgid(Nobody, Nobody, Nobody); err != nil {
+		return fmt.Errorf("group %d: %w", Nobody, err)
+	}
+	if err := syscall.Setresuid(Nobody, Nobody, Nobody); err != nil {
+		return fmt.Errorf("user %d: %w", Nobody, err)
+	}
+	// setresuid emptied the effective and permitted sets; the inheritable one stays.
+	hdr := struct {
+		version uint32
+		pid     int32
+	}{capVersion3, 0}
+	var none [2]struct{ effective, permitted, inheritable uint32 }
+	if _, _, e := syscall.AllThreadsSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&hdr)), uintptr(unsafe.Pointer(&none)), 0); e != 0 {
+		return fmt.Errorf("capabilities: %w", e)
+	}
+	// The other answerer is the same user; it must not read this one's memory.
+	if err := prctl(prSetDumpable, 0, 0); err != nil {
+		return fmt.Errorf("dumpable: %w", err)
+	}
+	return nil
+}
+
+func prctl(option, arg2, arg3 uintptr) error {
+	if _, _, e := syscall.AllThreadsSyscall6(syscall.SYS_PRCTL, option, arg2, arg3, 0, 0, 0); e != 0 {
+		return e
+	}
+	return nil
+}
+
+func groupsDenied() bool {
+	b, err := os.ReadFile("/proc/self/setgroups")
+	return err == nil && string(bytes.TrimSpace(b)) == "deny"
+}
+
+// verify reads what the kernel says of every thread of this process.
+func verify() error {
+	files, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil || len(files) == 0 {
+		return errors.New("cannot read /proc/self/task: is /proc mounted?")
+	}
+	denied := groupsDenied()
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // that thread has ended
+		}
+		if err != nil {
+			return fmt.Errorf("reading back: %w", err)
+		}
+		if err := harmless(string(b), denied); err != nil {
+			return fmt.Errorf("reading back %s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+// harmless checks one status file of proc(5).
+func harmless(status string, groupsDenied bool) error {
+	const none = "0000000000000000"
+	want := map[string]string{
+		"Uid": "65534 65534 65534 65534", "Gid": "65534 65534 65534 65534", "Groups": "",
+		"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none,
+		"NoNewPrivs": "1",
+	}
+	if groupsDenied {
+		delete(want, "Groups")
+	}
+	for line := range strings.Lines(status) {
+		key, value, _ := strings.Cut(line, ":")
+		w, ok := want[key]
+		if !ok {
+			continue
+		}
+		if got := strings.Join(strings.Fields(value), " "); got != w {
+			return fmt.Errorf("%s is %q, not %q", key, got, w)
+		}
+		delete(want, key)
+	}
+	for key := range want {
+		return fmt.Errorf("the kernel does not tell %s", key)
+	}
+	return nil
+}
