@@ -1,0 +1,157 @@
+package dns
+
+import (
+	"net/netip"
+	"slices"
+
+	"stairgate/dns/policy"
+
+	"github.com/miekg/dns"
+)
+
+// judgeWriter looks at an answer on its way up: where does it lead?
+type judgeWriter struct {
+	dns.ResponseWriter
+	s         *Server
+	q         *query
+	req       *dns.Msg
+	essential bool // the question is for an essential name
+	written   bool
+}
+
+// WriteMsg implements dns.ResponseWriter. The records of m may be in the cache as
+// well, so they are never changed in place.
+func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
+	w.written = true
+	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
+		w.q.action = actionError
+	}
+	if v, bad := w.judge(m); bad {
+		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, v))
+	}
+	altered := false
+	for _, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
+		if rrs, changed := withoutECH(*section); changed {
+			*section, altered = rrs, true
+		}
+	}
+	if altered {
+		m.AuthenticatedData = false // no longer what the resolver vouched for
+	}
+	return w.ResponseWriter.WriteMsg(m)
+}
+
+// judge asks about every name and every address in the answer.
+func (w *judgeWriter) judge(m *dns.Msg) (policy.Verdict, bool) {
+	rebindAllowed := mayBePrivate(w.q)
+	for _, section := range [][]dns.RR{m.Answer, m.Extra} {
+		for _, rr := range section {
+			// An essential name stays open wherever its owner moves it: it leads to
+			// content networks that lists are full of.
+			if target := targetOf(rr); target != "" && !w.essential {
+				if v, _ := w.s.verdict(w.q, target); v.Action == policy.Block {
+					return v, true
+				}
+			}
+			if !rebindAllowed && slices.ContainsFunc(addressesOf(rr), w.inside) {
+				return rebindVerdict(w.q), true
+			}
+		}
+	}
+	return policy.Verdict{}, false
+}
+
+// inside reports whether an address belongs to a network of ours, or could.
+func (w *judgeWriter) inside(a netip.Addr) bool {
+	if inward(a) {
+		return true
+	}
+	_, ours := w.q.snap.ZoneOf(a)
+	return ours
+}
+
+// targetOf is the name a record leads to, normalised; "" when it leads nowhere.
+func targetOf(rr dns.RR) string {
+	switch rr := rr.(type) {
+	case *dns.CNAME:
+		return normalise(rr.Target)
+	case *dns.DNAME:
+		return normalise(rr.Target)
+	case *dns.SVCB:
+		return normalise(rr.Target) // "." is the owner itself
+	case *dns.HTTPS:
+		return normalise(rr.Target)
+	}
+	return ""
+}
+
+// addressesOf are the addresses in a record, with the hints of HTTPS and SVCB.
+func addressesOf(rr dns.RR) []netip.Addr {
+	switch rr := rr.(type) {
+	case *dns.A:
+		return appendAddr(nil, rr.A)
+	case *dns.AAAA:
+		return appendAddr(nil, rr.AAAA)
+	case *dns.SVCB:
+		return hints(rr.Value)
+	case *dns.HTTPS:
+		return hints(rr.Value)
+	}
+	return nil
+}
+
+func hints(values []dns.SVCBKeyValue) []netip.Addr {
+	var out []netip.Addr
+	for _, v := range values {
+		switch v := v.(type) {
+		case *dns.SVCBIPv4Hint:
+			for _, ip := range v.Hint {
+				out = appendAddr(out, ip)
+			}
+		case *dns.SVCBIPv6Hint:
+			for _, ip := range v.Hint {
+				out = appendAddr(out, ip)
+			}
+		}
+	}
+	return out
+}
+
+func appendAddr(out []netip.Addr, ip []byte) []netip.Addr {
+	if a, ok := netip.AddrFromSlice(ip); ok {
+		return append(out, a)
+	}
+	return out
+}
+
+// withoutECH takes the keys of Encrypted Client Hello out of HTTPS and SVCB records
+// and leaves everything else as it is: without the keys a browser sends the name of
+// the site in the open, and the rest of the record is of use to it.
+func withoutECH(rrs []dns.RR) (out []dns.RR, changed bool) {
+	for i, rr := range rrs {
+		values := svcbValues(rr)
+		if values == nil || !slices.ContainsFunc(*values, isECH) {
+			continue
+		}
+		if !changed {
+			rrs, changed = slices.Clone(rrs), true
+		}
+		rr = dns.Copy(rr)
+		values = svcbValues(rr)
+		*values = slices.DeleteFunc(*values, isECH)
+		rrs[i] = rr
+	}
+	return rrs, changed
+}
+
+func svcbValues(rr dns.RR) *[]dns.SVCBKeyValue {
+	switch rr := rr.(type) {
+	case *dns.SVCB:
+		return &rr.Value
+	case *dns.HTTPS:
+		return &rr.Value
+	}
+	return nil
+}
+
+func isECH(v dns.SVCBKeyValue) bool { return v.Key() == dns.SVCB_ECHCONFIG }
