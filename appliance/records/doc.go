@@ -1,0 +1,60 @@
+// Package records keeps what the school must be able to show: who signed which
+// policy on which device, who was online when, who approved and revoked what,
+// and which names were looked up.
+//
+// # Files
+//
+// All in one directory, which one process has open at a time:
+//
+//	records.db        people, devices, signatures, sessions, leases, audit,
+//	                  accounts; SQLite, WAL, synchronous=FULL: what a method
+//	                  acknowledged is on the disk, whatever happens next
+//	queries.db        the query log; synchronous=NORMAL: the last second may be
+//	                  lost with the power
+//	audit.head        number and hash of the newest audit event
+//	reserve           disk space held back; given up when the disk is full
+//	lock              held by the process that uses the directory
+//	*.damaged-TIME    files set aside at the start, with the reason in an alarm
+//	*.newer-TIME      files of a newer version of the program
+//	*.schema-N        a copy from before a migration, for an update taken back
+//
+// The query log is apart because its retention, its growth and its failures are
+// different: full or damaged, it stops nobody from being let in.
+//
+// # What is promised
+//
+//   - No record, no admission: Sign and Continue return a session only when it
+//     is durable. Everything that belongs together (signature, person, session,
+//     audit event; revocation and end of session) is one transaction.
+//   - Every failed write is ErrNotWritten; every refusal is a Refusal; Sentence
+//     gives the words for a person. Writing works again without a restart when
+//     the disk has room again.
+//   - On a full disk nobody new is let in, while revocations, ends of sessions,
+//     lease renewals and the technician's login go on from the reserve.
+//   - A damaged file never stops the boot: it is set aside, never deleted (but a
+//     query log set aside makes way for the next one).
+//   - The audit chain is append-only and hash-chained, and holds the hash of
+//     every signature; Verify says what it finds and what it cannot find.
+//     Devices, sessions and leases carry no hash: a bit that flips in one of
+//     them unseen by SQLite stays unseen here too.
+//
+// # How long things are kept
+//
+//	query log            as PruneQueries is told; 90 days is the usual figure
+//	signatures, audit    for good; schools keep them six years after somebody
+//	                     leaves, so nothing here removes them by itself
+//	sessions             400 days (Prune): a year's report and its reminder
+//	devices nobody       90 days after they were last seen (Prune), at most
+//	approved or signed   2,000 of them
+//	failed logins        5 minutes
+//
+// The query log holds names, not addresses of pages, and no answer. Device and
+// person are copied into each line as they were at that time.
+//
+// # Use
+//
+// A DB may be used from any number of goroutines. Writes go one after another
+// through one connection; readers never wait for them. Times come from the
+// clock given to Open or from the caller, and are stored as Unix microseconds,
+// UTC.
+package records

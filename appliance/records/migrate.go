@@ -1,0 +1,115 @@
+package records
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+)
+
+//go:embed migration
+var migrationFiles embed.FS
+
+// schemas are the migrations of both files, oldest first. A file's schema
+// version (user_version) is how many of them it has been through.
+type schemas struct {
+	records, queries []string
+}
+
+func migrations() schemas {
+	return schemas{records: readMigrations(migrationFiles, "migration/records"), queries: readMigrations(migrationFiles, "migration/queries")}
+}
+
+// readMigrations reads the files of a directory in the order of their names.
+// They are compiled in: one that cannot be read is a fault of the build.
+func readMigrations(files fs.FS, dir string) (out []string) {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		panic(fmt.Sprintf("records: embedded migrations: %v", err))
+	}
+	for _, e := range entries {
+		b, err := fs.ReadFile(files, path.Join(dir, e.Name()))
+		if err != nil {
+			panic(fmt.Sprintf("records: embedded migration: %v", err))
+		}
+		out = append(out, string(b))
+	}
+	return out
+}
+
+var errNewer = errors.New("written by a newer version of this program")
+
+// migrate brings f to the newest schema, each step in one transaction. Before
+// the first step of a file that is in use, a copy of it stays beside it: an
+// update that is taken back finds its own records there.
+func (f *file) migrate(steps []string) error {
+	var have int
+	if err := f.row(`PRAGMA user_version`).Scan(&have); err != nil {
+		return fmt.Errorf("reading the schema version: %w", err)
+	}
+	if have > len(steps) {
+		return fmt.Errorf("schema %d, this program knows %d: %w", have, len(steps), errNewer)
+	}
+	if have > 0 && have < len(steps) {
+		if err := f.copyTo(versionCopy(f.path, have)); err != nil {
+			return fmt.Errorf("copying before a migration: %w", err)
+		}
+	}
+	for v := have; v < len(steps); v++ {
+		err := f.transact(func() error {
+			ctx := context.Background()
+			if _, err := f.conn.ExecContext(ctx, steps[v]); err != nil {
+				return err
+			}
+			_, err := f.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, v+1))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("migrating %s to schema %d: %w", path.Base(f.path), v+1, err)
+		}
+	}
+	return nil
+}
+
+// versionCopy is where the copy from before a migration stands.
+func versionCopy(file string, version int) string { return fmt.Sprintf("%s.schema-%d", file, version) }
+
+// copyTo writes a whole copy of the database to another file, replacing it.
+func (f *file) copyTo(dst string) error {
+	tmp := dst + ".new"
+	if err := removeAll(tmp); err != nil {
+		return err
+	}
+	if _, err := f.conn.ExecContext(context.Background(), `VACUUM INTO ?`, tmp); err != nil {
+		return errors.Join(err, removeAll(tmp))
+	}
+	if err := syncFile(tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, dst)
+}
+
+// removeAll removes a database file and what SQLite keeps beside it.
+func removeAll(file string) error {
+	var errs []error
+	for _, suffix := range companions {
+		if err := os.Remove(file + suffix); err != nil && !isMissing(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// companions are the files of one database, the database first.
+var companions = []string{"", "-wal", "-shm", "-journal"}
+
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
