@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"stairgate/appliance/admin"
+	"stairgate/appliance/health"
+	"stairgate/appliance/network"
+	"stairgate/appliance/records"
+	"stairgate/config"
+	"stairgate/config/edge"
+	"stairgate/dhcp"
+	"stairgate/firewall"
+)
+
+// options are the flags.
+type options struct {
+	perm, run, resolv, console string
+}
+
+// rescue is how long after power-on the admin pages can be reached from every
+// device of the school's own zones. It needs a hand on the plug, and still the
+// password: the way back in for a technician whose laptop is gone.
+const rescue = 10 * time.Minute
+
+// How much of the query log is kept: a school term and a bit, and never so much
+// that it fills a small card (about 100 bytes a row).
+const (
+	queryDays = 90
+	queryRows = 10_000_000
+)
+
+// box is the whole writer, wired.
+type box struct {
+	options
+
+	health   health.Board
+	config   *config.Store
+	records  *records.DB
+	firewall *firewall.Firewall
+	dhcp     *dhcp.Server
+	wan      *network.WANClient
+	admin    *admin.Server
+	doors    *listeners // of the admin pages
+	loop     *loop
+
+	enforcing bool // the last Apply of the rules succeeded; guarded by loop.turn
+
+	probeMu sync.Mutex
+	probeAt time.Time
+	probed  error
+
+	dropMu  sync.Mutex
+	dropped uint64
+	dropAt  time.Time
+}
+
+// now is the one clock of the writer.
+func (b *box) now() time.Time { return time.Now() }
+
+// run wires everything and stays until ctx ends or a part fails.
+func run(ctx context.Context, o options) (err error) {
+	b := &box{options: o}
+	var alarms []string
+	if b.config, alarms, err = config.OpenStore(filepath.Join(o.perm, "config"), b.now); err != nil {
+		return fmt.Errorf("opening the configuration: %w", err)
+	}
+	b.alarm("config.alarm", alarms)
+	if b.records, alarms, err = records.Open(filepath.Join(o.perm, "records"), func() time.Time {
+		return b.now().In(b.zone(b.config.Effective()))
+	}); err != nil {
+		return fmt.Errorf("opening the records: %w", err)
+	}
+	defer func() { err = errors.Join(err, b.records.Close()) }()
+	b.alarm("records.alarm", alarms)
+	b.health.OnChange(b.healthChanged)
+	if b.firewall, err = firewall.Open(); err != nil {
+		return fmt.Errorf("opening nftables: %w", err)
+	}
+	defer func() { err = errors.Join(err, b.firewall.Close()) }()
+	b.loop = newLoop(b)
+	b.dhcp, err = dhcp.NewServer(dhcp.Options{
+		Journal: b.records.Leases(),
+		Now:     b.now,
+		OnLease: b.leased,
+	})
+	if err != nil {
+		return fmt.Errorf("starting the DHCP server: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(o.perm, "wan"), 0o700); err != nil {
+		return fmt.Errorf("making the directory of the WAN's lease: %w", err)
+	}
+	b.wan = network.NewWANClient(network.WANOptions{LeaseFile: filepath.Join(o.perm, "wan", "lease.json"), Log: slog.Default()})
+	if err := b.openAdmin(); err != nil {
+		return err
+	}
+	ln, err := edge.Listen(filepath.Join(o.run, "edge.sock"))
+	if err != nil {
+		return err
+	}
+
+	b.audit("appliance", "appliance.started", "box", "")
+	// One turn before anything answers: the rules stand first.
+	b.loop.Turn()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return part(ctx, "the reconcile loop", b.reconcile) })
+	g.Go(func() error { return part(ctx, "the DHCP server", b.dhcp.Run) })
+	g.Go(func() error { return part(ctx, "the WAN's DHCP client", b.wan.Run) })
+	g.Go(func() error {
+		return part(ctx, "the edge", func(ctx context.Context) error { return edge.Serve(ctx, ln, backend{b}) })
+	})
+	g.Go(func() error {
+		return part(ctx, "the admin pages", func(ctx context.Context) error { return b.admin.Serve(ctx, b.doors) })
+	})
+	g.Go(func() error { return part(ctx, "housekeeping", b.housekeep) })
+	return g.Wait()
+}
+
+// part names a part in its error; a part that ends by itself is an error too.
+func part(ctx context.Context, name string, run func(context.Context) error) error {
+	err := run(ctx)
+	switch {
+	case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s ended by itself", name)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// reconcile turns the loop at every wake and by the clock.
+func (b *box) reconcile(ctx context.Context) error {
+	links, err := network.WatchLinks(ctx)
+	if err != nil {
+		return fmt.Errorf("watching the links: %w", err)
+	}
+	for {
+		t := time.NewTimer(b.loop.sleep(b.now()))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-b.loop.wake:
+		case <-links:
+		case <-b.wan.Changed():
+		case <-b.config.Changed():
+		case <-t.C:
+		}
+		t.Stop()
+		b.loop.Turn()
+	}
+}
+
+// leased hears of every lease that was recorded.
+func (b *box) leased(l dhcp.Lease) {
+	if l.Expires.IsZero() {
+		b.loop.Wake()
+		return
+	}
+	isNew, err := b.records.Seen(l.MAC, l.Zone, l.Hostname, b.now())
+	b.ill("records.devices", err, "A device that joined could not be recorded.")
+	if isNew {
+		slog.Info("a device joined for the first time", "zone", l.Zone, "addr", l.Addr)
+	}
+	b.loop.Wake()
+}
+
+// env is what the rules depend on besides configuration and people.
+func (b *box) env(now time.Time) firewall.Env {
+	has, err := b.records.HasAccount()
+	b.ill("records.accounts", err, "The technician's accounts cannot be read.")
+	// If in doubt the door stays shut: the rescue window is the way in then.
+	return firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(now), Now: now}
+}
+
+// rescueUntil is ten minutes after power-on, by the kernel's own count, so that
+// a crash of this program does not open the window again.
+func rescueUntil(now time.Time) time.Time {
+	var si syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&si); err != nil {
+		return time.Time{}
+	}
+	up := time.Duration(si.Uptime) * time.Second
+	if up >= rescue {
+		return time.Time{}
+	}
+	return now.Add(rescue - up)
+}
+
+// ports are the Ethernet ports there are now.
+func (b *box) ports() []string {
+	p, err := network.Ports()
+	b.ill("network.ports", err, "The box's network ports cannot be listed.")
+	return p
+}
+
+// wanLease is what the broadband line gave us, if it did.
+func (b *box) wanLease() *network.WANLease {
+	if l, ok := b.wan.Current(); ok {
+		return &l
+	}
+	return nil
+}
+
+// zone is the school's time zone; UTC if the configuration's cannot be loaded,
+// which Validate does not let through.
+func (b *box) zone(c config.Config) *time.Location {
+	loc, err := time.LoadLocation(c.Time.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+// writable says whether a record can be written; it really writes one, at most
+// every ten seconds while all is well.
+func (b *box) writable(now time.Time) error {
+	b.probeMu.Lock()
+	defer b.probeMu.Unlock()
+	if b.probed == nil && !b.probeAt.IsZero() && now.Sub(b.probeAt) < 10*time.Second && !now.Before(b.probeAt) {
+		return nil
+	}
+	b.probeAt = now
+	b.probed = b.records.Writable()
+	sentence := ""
+	if b.probed != nil {
+		sentence = records.Sentence(b.probed)
+	}
+	b.health.Report("records.writable", sentence, now)
+	return b.probed
+}
+
+// ill reports an error as a health sentence, and the error itself once to the
+// log; nil clears it.
+func (b *box) ill(key string, err error, sentence string) {
+	if err == nil {
+		b.health.Report(key, "", b.now())
+		return
+	}
+	b.health.Report(key, sentence+" ("+err.Error()+")", b.now())
+}
+
+// alarm keeps sentences from start-up on the board until the next start.
+func (b *box) alarm(key string, sentences []string) {
+	for i, s := range sentences {
+		slog.Warn("alarm at start", "about", s)
+		b.health.Report(fmt.Sprintf("%s.%d", key, i), s, b.now())
+	}
+}
+
+// healthChanged logs what begins and ends, once.
+func (b *box) healthChanged(p health.Problem, gone bool) {
+	if gone {
+		slog.Info("well again", "problem", p.Key)
+		return
+	}
+	slog.Warn("ill", "problem", p.Key, "sentence", p.Sentence)
+}
+
+// audit records what this program did by itself.
+func (b *box) audit(actor, verb, object, detail string) {
+	if err := b.records.Audit(actor, verb, object, detail); err != nil {
+		slog.Error("the audit could not be written", "verb", verb, "err", err)
+	}
+}
+
+// housekeep forgets what need not be kept.
+func (b *box) housekeep(ctx context.Context) error {
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		now := b.now()
+		_, err := b.records.PruneQueries(now, queryDays, queryRows)
+		b.ill("queries.prune", err, "Old rows of the query log cannot be deleted.")
+		b.ill("records.prune", b.records.Prune(now), "Old sessions cannot be forgotten.")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"stairgate/appliance/records"
+	"stairgate/config"
+	"stairgate/config/identity"
+	"stairgate/dhcp"
+)
+
+var (
+	monday = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	phone  = identity.MAC{0x00, 0x16, 0x3e, 0, 0, 1}
+	addr   = netip.MustParseAddr("192.168.77.100")
+)
+
+// here is a device with a lease, and what is on file about it.
+func here(change func(*inputs)) identity.Client {
+	in := inputs{
+		Config: config.Factory(),
+		Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "school", Hostname: "phone", Starts: monday, Expires: monday.Add(time.Hour)}},
+		Now:    monday,
+	}
+	change(&in)
+	c, _ := identity.New(derive(in)).Lookup(addr)
+	return c
+}
+
+func session(in *inputs, until time.Time) {
+	in.Sessions = append(in.Sessions, records.Session{MAC: phone, FullName: "Ada Byron", Addr: addr, Started: monday.Add(-time.Hour), Until: until})
+}
+
+func device(in *inputs, state records.State, group string) {
+	in.Devices = append(in.Devices, records.Device{MAC: phone, Name: "Ada's phone", Group: group, State: state})
+}
+
+// Who is admitted: the table is the requirement.
+func TestAdmission(t *testing.T) {
+	later := monday.Add(time.Hour)
+	for _, c := range []struct {
+		name    string
+		in      func(*inputs)
+		class   identity.Class
+		group   string
+		waiting bool
+	}{
+		{"nobody knows it", func(*inputs) {}, identity.Quarantined, "staff", false},
+		{"signed, not approved", func(in *inputs) { session(in, later) }, identity.Quarantined, "staff", true},
+		{"approved, not signed", func(in *inputs) { device(in, records.Approved, "staff") }, identity.Quarantined, "staff", false},
+		{"approved and signed", func(in *inputs) { device(in, records.Approved, "staff"); session(in, later) }, identity.Admitted, "staff", false},
+		{"approved for a group that does not sign", func(in *inputs) { device(in, records.Approved, "children") }, identity.Admitted, "children", false},
+		{"revoked, with a session left over", func(in *inputs) { device(in, records.Revoked, "staff"); session(in, later) }, identity.Quarantined, "staff", false},
+		{"the session is over", func(in *inputs) { device(in, records.Approved, "staff"); session(in, monday) }, identity.Quarantined, "staff", false},
+		{"the lease is over", func(in *inputs) {
+			device(in, records.Approved, "children")
+			in.Leases[0].Expires = monday
+		}, identity.Quarantined, "staff", false},
+		{"its group is no longer configured", func(in *inputs) { device(in, records.Approved, "no-such-group"); session(in, later) }, identity.Admitted, "staff", false},
+		{"a signature is enough", func(in *inputs) {
+			in.Config.Portal.Approval = config.ApprovalSignature
+			session(in, later)
+		}, identity.Admitted, "staff", false},
+		{"a signature is enough, but it was revoked", func(in *inputs) {
+			in.Config.Portal.Approval = config.ApprovalSignature
+			device(in, records.Revoked, "staff")
+			session(in, later)
+		}, identity.Quarantined, "staff", false},
+		{"a waiting device's wish for a group is not heard", func(in *inputs) { device(in, records.Waiting, "technician") }, identity.Quarantined, "staff", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := here(c.in)
+			if got.Class != c.class || got.Group != c.group || got.Waiting != c.waiting {
+				t.Errorf("class %s, group %s, waiting %v; want %s, %s, %v", got.Class, got.Group, got.Waiting, c.class, c.group, c.waiting)
+			}
+		})
+	}
+}
+
+// A lease in a zone that is configured no more makes nobody a client.
+func TestLeaseOfAVanishedZone(t *testing.T) {
+	in := inputs{Config: config.Factory(), Now: monday, Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "gone", Expires: monday.Add(time.Hour)}}}
+	if d := derive(in); len(d.Clients) != 0 {
+		t.Errorf("clients: %v", d.Clients)
+	}
+}
+
+// Sessions end when the school closes, on the clock on its wall, also on the
+// days on which that clock is changed.
+func TestSessionEnd(t *testing.T) {
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(s string) time.Time {
+		v, err := time.ParseInLocation("2006-01-02 15:04", s, london)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	p := config.Portal{SessionMax: config.Duration(12 * time.Hour), SessionsEnd: "18:30"}
+	for _, c := range []struct{ now, end string }{
+		{"2026-11-23 08:00", "2026-11-23 18:30"},
+		{"2026-11-23 18:29", "2026-11-23 18:30"},
+		{"2026-11-23 18:30", "2026-11-24 06:30"}, // closed: the longest session, not none
+		{"2026-03-29 00:30", "2026-03-29 13:30"}, // the night has 23 hours: twelve hours later it is 13:30
+		{"2026-03-29 08:00", "2026-03-29 18:30"},
+		{"2026-10-25 08:00", "2026-10-25 18:30"},
+	} {
+		got, err := sessionEnd(p, london, at(c.now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Equal(at(c.end)) {
+			t.Errorf("from %s until %s, want %s", c.now, got.In(london).Format("2006-01-02 15:04"), c.end)
+		}
+	}
+	if _, err := sessionEnd(config.Portal{SessionsEnd: "half past six"}, london, monday); err == nil {
+		t.Error("a closing time that is none was accepted")
+	}
+}

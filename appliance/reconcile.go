@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stairgate/appliance/network"
+	"stairgate/appliance/records"
+	"stairgate/config"
+	"stairgate/config/identity"
+	"stairgate/dhcp"
+	"stairgate/firewall"
+)
+
+const (
+	// minute is how often the loop looks again when nothing woke it: the longest
+	// that somebody else's change to the kernel's rules can stand.
+	minute = time.Minute
+	// again is when a turn that left something undone is followed by the next.
+	again = 2 * time.Second
+	// slow is how long a turn may take before it is worth a line.
+	slow = time.Second
+	// recent is how many past snapshots are kept to say who asked a question
+	// that arrives a moment after things changed.
+	recent = 32
+)
+
+// published is one snapshot and the news of its successor.
+type published struct {
+	snap  *identity.Snapshot
+	newer chan struct{}
+}
+
+// loop is the reconcile loop. wake may be called from any goroutine; the rest
+// belongs to the goroutine of run.
+type loop struct {
+	b    *box
+	wake chan struct{}
+
+	// turn is held for one derivation and application, by the loop or by
+	// somebody who needs the outcome at once (a signature).
+	turn    sync.Mutex
+	version uint64
+	drifted time.Time   // last look at what the kernel really holds
+	failed  atomic.Bool // the last turn left something undone
+
+	current atomic.Pointer[published]
+
+	mu   sync.Mutex
+	past []*identity.Snapshot // newest last
+}
+
+func newLoop(b *box) *loop {
+	l := &loop{b: b, wake: make(chan struct{}, 1)}
+	// A later run of this program must not begin with a version an answerer has
+	// seen already.
+	l.version = uint64(b.now().UnixMilli())
+	l.current.Store(&published{newer: make(chan struct{})})
+	return l
+}
+
+// Wake asks for a turn. It never blocks, and any number of wakes are one turn.
+func (l *loop) Wake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Snapshot is the present snapshot (nil before the first) and a channel that is
+// closed when there is a newer one.
+func (l *loop) Snapshot() (*identity.Snapshot, <-chan struct{}) {
+	p := l.current.Load()
+	return p.snap, p.newer
+}
+
+// at finds a past snapshot by its version; nil when it is too old.
+func (l *loop) at(version uint64) *identity.Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := len(l.past) - 1; i >= 0; i-- {
+		if l.past[i].Version() == version {
+			return l.past[i]
+		}
+	}
+	return nil
+}
+
+// Turn derives what is wanted now and applies all of it.
+func (l *loop) Turn() {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	now := l.b.now()
+	defer func() {
+		if took := l.b.now().Sub(now); took > slow {
+			slog.Warn("a turn of the reconcile loop was slow", "took", took)
+		}
+	}()
+	cfg := l.b.config.Effective()
+
+	snap, err := l.derive(cfg, now)
+	l.b.ill("records.read", err, "The box cannot read its records, so it keeps to what it knew before.")
+	if snap == nil {
+		// Nothing was ever read: nobody is a member, and the rules still stand.
+		snap = identity.New(derive(inputs{Config: cfg, Now: now, Refusal: "The records cannot be read, so nobody can be let in."}))
+	}
+
+	// The rules come before everything that could carry a packet.
+	rules := firewall.Compile(cfg, snap, l.b.env(now))
+	enforced := l.enforce(rules, now)
+
+	l.b.wan.Set(cfg.WAN.Port, cfg.WAN.Mode == config.WANDHCP)
+	plan := network.Compile(cfg, l.b.ports(), l.b.wanLease())
+	plan.Forward = enforced
+	plan.ResolvFile = l.b.resolv
+	_, err = network.Apply(plan)
+	l.failed.Store(err != nil || !enforced)
+	l.b.ill("network.apply", err, "The network could not be set up completely.")
+	problems := network.Problems(plan)
+	maps.Copy(problems, l.b.wan.Problems())
+	l.b.health.Sync("line.", problems, now)
+
+	l.b.ill("dhcp.set", l.b.dhcp.Set(dhcp.SubnetsOf(cfg)), "Addresses cannot be handed out everywhere.")
+	l.b.health.Sync("dhcp.pool.", l.b.dhcp.Problems(), now)
+	l.b.health.Sync("records.", l.b.records.Problems(), now)
+
+	l.b.ill("admin.listen", l.b.doors.Set(adminAddrs(cfg)), "The admin pages cannot be reached everywhere.")
+
+	// Published last: nobody is told of an admission that is not enforced.
+	if enforced {
+		l.publish(snap)
+	}
+}
+
+// derive reads the records and joins them; on a failure the present snapshot
+// stands.
+func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, error) {
+	old := l.current.Load().snap
+	in := inputs{Config: cfg, Leases: l.b.dhcp.Leases(), Now: now}
+	if err := l.b.writable(now); err != nil {
+		in.Refusal = records.Sentence(err)
+	}
+	var errs []error
+	var err error
+	in.Devices, err = l.b.records.Devices()
+	errs = append(errs, err)
+	in.Sessions, err = l.b.records.LiveSessions(now)
+	errs = append(errs, err)
+	in.Known, err = l.b.records.Known(cfg.Portal.AUP.Version)
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return old, fmt.Errorf("reading who is here: %w", err)
+	}
+	return l.next(derive(in), old), nil
+}
+
+// next is the snapshot of d, or the old one when nothing but the time differs.
+func (l *loop) next(d identity.Data, old *identity.Snapshot) *identity.Snapshot {
+	if old != nil {
+		same := *old.Data()
+		same.Version, same.Time = d.Version, d.Time
+		if reflect.DeepEqual(same, d) {
+			return old
+		}
+	}
+	l.version++
+	d.Version = l.version
+	return identity.New(d)
+}
+
+// enforce brings the kernel's rules to rs and says whether they stand.
+func (l *loop) enforce(rs firewall.Ruleset, now time.Time) bool {
+	if now.Sub(l.drifted) >= minute || now.Before(l.drifted) {
+		l.drifted = now
+		differences, err := l.b.firewall.Drift(rs)
+		l.b.ill("firewall.read", err, "The firewall's rules cannot be read back.")
+		if len(differences) > 0 && l.b.enforcing {
+			what := strings.Join(differences, "; ")
+			slog.Warn("the kernel's rules had been changed and are put back", "differences", what)
+			l.b.audit("appliance", "firewall.repaired", "rules", what)
+			l.b.health.Report("firewall.drift", "Something other than this box's own program had changed the firewall's rules; they have been put back. If it happens again, call the technician. What was found: "+what+".", now)
+		} else {
+			l.b.health.Report("firewall.drift", "", now)
+		}
+	}
+	_, err := l.b.firewall.Apply(rs)
+	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. The old ones stay in force, and nobody new is let in.")
+	l.b.enforcing = err == nil
+	return err == nil
+}
+
+func (l *loop) publish(snap *identity.Snapshot) {
+	old := l.current.Load()
+	if old.snap == snap {
+		return
+	}
+	l.mu.Lock()
+	l.past = append(l.past, snap)
+	if len(l.past) > recent {
+		l.past = l.past[len(l.past)-recent:]
+	}
+	l.mu.Unlock()
+	l.current.Store(&published{snap: snap, newer: make(chan struct{})})
+	close(old.newer)
+}
+
+// sleep is how long the loop may sleep by the clock: the minute, or less when
+// something ends earlier.
+func (l *loop) sleep(now time.Time) time.Duration {
+	d := minute
+	if l.failed.Load() {
+		d = again
+	}
+	earlier := func(t time.Time) {
+		if !t.IsZero() {
+			d = min(d, max(t.Sub(now), 10*time.Millisecond))
+		}
+	}
+	if snap := l.current.Load().snap; snap != nil {
+		earlier(snap.NextExpiry())
+	}
+	for _, lease := range l.b.dhcp.Leases() {
+		if lease.Expires.After(now) {
+			earlier(lease.Expires)
+		}
+	}
+	return d
+}
