@@ -1,0 +1,78 @@
+# Stairgate. Two commands matter: `make run` and `make test`; both install what
+# they need and say so. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+export CGO_ENABLED = 0
+export GOFLAGS = -mod=readonly
+export PATH := $(PATH):/usr/sbin:/sbin
+
+GOFUMPT := go run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ASSETS := appliance/admin/assets/dist/.stamp
+# The stories need hosts of their own; everything else is a unit test.
+UNIT := $$(go list ./... | grep -v '^stairgate/appliance/lab$$')
+
+.PHONY: help run test check build assets kernel stories fmt clean deps-run deps-test deps-bench \
+	bench-dhcp bench-forward fuzz
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+run: deps-run assets ## bring up a nursery in miniature with the real gateway in the middle
+	@echo "run: building the gateway"
+	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived ./appliance/lab/nursery
+	@exec bin/nursery -bin bin
+
+test: deps-test assets check kernel stories ## everything: check, kernel tests, stories with real clients
+	@echo "test: all passed"
+
+check: assets ## formatting, vet, staticcheck, unit tests and goldens; needs no root
+	@echo "check: gofumpt, vet, staticcheck"
+	@bad=$$($(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "check: run 'make fmt', these are not formatted:"; echo "$$bad"; exit 1; }
+	@go vet -tags kernel ./...
+	@$(STATICCHECK) -tags kernel -checks all,-ST1000 ./...
+	@echo "check: unit tests and goldens"
+	@go test $(UNIT)
+
+kernel: assets ## tests against this machine's kernel, in namespaces of their own
+	@echo "kernel: tests in namespaces"
+	@go test -count=1 -p 1 -tags kernel $$(grep -rl --include='*_test.go' '^//go:build kernel' . | xargs -n1 dirname | sort -u)
+
+stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft and Chromium
+	@echo "stories: real clients, real gateway"
+	@go test -count=1 -timeout 12m ./appliance/lab
+
+build: assets ## the three programs, in bin/
+	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived
+
+assets: $(ASSETS) ## the admin pages' style sheet, from npm's govuk-frontend
+
+$(ASSETS): package.json package-lock.json $(wildcard appliance/admin/assets/*.scss appliance/admin/assets/*.mjs) | deps-run
+	@echo "assets: npm ci (govuk-frontend and sass, locked)"
+	@npm ci --silent --no-fund --no-audit
+	@npm run --silent build
+	@touch $@
+
+fmt: ## format the Go code
+	@$(GOFUMPT) -w .
+
+bench-dhcp: deps-bench assets ## leases a second beside Kea and dnsmasq
+	@go run ./appliance/benchdhcp
+
+bench-forward: deps-bench ## packets a second beside plain masquerade
+	@go run ./firewall/bench
+
+fuzz: ## every fuzz test for a minute each
+	@for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+			echo "fuzz: $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p; \
+		done; \
+	done
+
+clean: ## remove what was built
+	@rm -rf bin node_modules appliance/admin/assets/dist
+
+deps-run deps-test deps-bench: deps-%:
+	@.ci/deps $*
