@@ -10,6 +10,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 GOFUMPT := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Says which tests failed, and names the skipped ones, which go test hides.
+GOTEST := go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails --format-hide-empty-pkg --
 ASSETS := appliance/admin/assets/dist/.stamp
 # The stories need hosts of their own; everything else is a unit test.
 UNIT := $$(go list ./... | grep -v '^stairgate/appliance/lab$$')
@@ -34,22 +36,22 @@ check: assets ## formatting, vet, staticcheck, unit tests and goldens; needs no 
 	@go vet -tags kernel ./...
 	@$(STATICCHECK) -tags kernel -checks all,-ST1000 ./...
 	@echo "check: unit tests and goldens"
-	@go test $(UNIT)
+	@$(GOTEST) $(UNIT)
 
 kernel: assets ## tests against this machine's kernel, in namespaces of their own
 	@echo "kernel: tests in namespaces"
-	@go test -count=1 -p 1 -tags kernel $$(grep -rl --include='*_test.go' '^//go:build kernel' . | xargs -n1 dirname | sort -u)
+	@$(GOTEST) -count=1 -p 1 -tags kernel $$(grep -rl --include='*_test.go' '^//go:build kernel' . | xargs -n1 dirname | sort -u)
 
 stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft and Chromium
 	@echo "stories: real clients, real gateway"
-	@go test -count=1 -timeout 12m ./appliance/lab
+	@$(GOTEST) -count=1 -timeout 12m ./appliance/lab/...
 
 build: assets ## the three programs, in bin/
 	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived
 
 assets: $(ASSETS) ## the admin pages' style sheet, from npm's govuk-frontend
 
-$(ASSETS): package.json package-lock.json $(wildcard appliance/admin/assets/*.scss appliance/admin/assets/*.mjs) | deps-run
+$(ASSETS): package.json package-lock.json $(wildcard appliance/admin/assets/*.scss appliance/admin/assets/*.mjs appliance/admin/assets/*.js) | deps-run
 	@echo "assets: npm ci (govuk-frontend and sass, locked)"
 	@npm ci --silent --no-fund --no-audit
 	@npm run --silent build

@@ -149,8 +149,30 @@ func (e backend) Log(batch edge.Batch) {
 		rows = append(rows, row)
 	}
 	now := e.b.now()
+	e.b.resolvers(batch.Queries, now)
 	e.b.ill("queries.write", e.b.records.LogQueries(rows), "The query log cannot be written. Filtering and sign-in go on without it.")
 	e.b.drops(batch.Dropped, now)
+}
+
+// resolvers judges the school's resolvers by what became of the questions: ill
+// when questions fail and none is answered, well with the next one answered.
+func (b *box) resolvers(rows []edge.Query, now time.Time) {
+	answered := 0
+	failed := map[string]bool{} // one broken site is not a broken resolver
+	for _, q := range rows {
+		switch q.Action {
+		case "error":
+			failed[q.Name] = true
+		case string(policy.Allow):
+			answered++
+		}
+	}
+	switch {
+	case answered > 0:
+		b.health.Report("dns.upstream", "", now)
+	case len(failed) > 1:
+		b.health.Report("dns.upstream", "The resolvers named in the settings do not answer, so web sites cannot be found. Check the broadband line; if it works, check the addresses under dns.upstreams. No other resolver is asked.", now)
+	}
 }
 
 // drops reports lost rows until ten minutes have passed without any.

@@ -26,12 +26,13 @@ import (
 // options are the flags.
 type options struct {
 	perm, run, resolv, console string
+	rescue                     time.Duration
 }
 
-// rescue is how long after power-on the admin pages can be reached from every
+// defaultRescue is how long after power-on the admin pages can be reached from every
 // device of the school's own zones. It needs a hand on the plug, and still the
 // password: the way back in for a technician whose laptop is gone.
-const rescue = 10 * time.Minute
+const defaultRescue = 10 * time.Minute
 
 // How much of the query log is kept: a school term and a bit, and never so much
 // that it fills a small card (about 100 bytes a row).
@@ -110,6 +111,12 @@ func run(ctx context.Context, o options) (err error) {
 	}
 
 	b.audit("appliance", "appliance.started", "box", "")
+	// The server must know its zones to know its leases: a first turn without
+	// them would take everybody for a stranger and cut them off. That a bridge is
+	// not there yet is the turn's to mend and to report.
+	if err := b.dhcp.Set(dhcp.SubnetsOf(b.config.Effective())); err != nil {
+		slog.Debug("the zones have no sockets before the first turn", "err", err)
+	}
 	// One turn before anything answers: the rules stand first.
 	b.loop.Turn()
 	g, ctx := errgroup.WithContext(ctx)
@@ -180,21 +187,21 @@ func (b *box) env(now time.Time) firewall.Env {
 	has, err := b.records.HasAccount()
 	b.ill("records.accounts", err, "The technician's accounts cannot be read.")
 	// If in doubt the door stays shut: the rescue window is the way in then.
-	return firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(now), Now: now}
+	return firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(b.rescue, now), Now: now}
 }
 
-// rescueUntil is ten minutes after power-on, by the kernel's own count, so that
+// rescueUntil is the end of the rescue window after power-on, by the kernel's own count, so that
 // a crash of this program does not open the window again.
-func rescueUntil(now time.Time) time.Time {
+func rescueUntil(window time.Duration, now time.Time) time.Time {
 	var si syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&si); err != nil {
 		return time.Time{}
 	}
 	up := time.Duration(si.Uptime) * time.Second
-	if up >= rescue {
+	if up >= window {
 		return time.Time{}
 	}
-	return now.Add(rescue - up)
+	return now.Add(window - up)
 }
 
 // ports are the Ethernet ports there are now.

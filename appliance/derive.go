@@ -25,6 +25,7 @@ type inputs struct {
 	Known    map[identity.MAC]string // whose signature of the policy in force is on file
 	Refusal  string                  // why nobody can be admitted now; "" normally
 	Now      time.Time
+	Zone     *time.Location // the school's: pages show times as they come
 }
 
 // derive joins leases, devices, sessions and the configuration into the plain
@@ -34,7 +35,7 @@ type inputs struct {
 // and, where its group says that adults sign, somebody's session is live on it.
 func derive(in inputs) identity.Data {
 	d := identity.Data{
-		Time:        in.Now,
+		Time:        in.Now.In(in.Zone),
 		School:      identity.School{Name: in.Config.School.Name, Contact: in.Config.School.Contact},
 		Groups:      in.Config.Groups,
 		Domain:      in.Config.DNS.Domain,
@@ -87,7 +88,7 @@ func derive(in inputs) identity.Data {
 		sign := groups[c.Group].Sign
 		s, live := sessions[l.MAC]
 		if live {
-			c.Person, c.Until = s.FullName, s.Until
+			c.Person, c.Until = s.FullName, s.Until.In(in.Zone)
 		} else if dev.State != records.Revoked {
 			c.Known = in.Known[l.MAC]
 		}

@@ -23,6 +23,7 @@ func here(change func(*inputs)) identity.Client {
 		Config: config.Factory(),
 		Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "school", Hostname: "phone", Starts: monday, Expires: monday.Add(time.Hour)}},
 		Now:    monday,
+		Zone:   time.UTC,
 	}
 	change(&in)
 	c, _ := identity.New(derive(in)).Lookup(addr)
@@ -81,7 +82,7 @@ func TestAdmission(t *testing.T) {
 
 // A lease in a zone that is configured no more makes nobody a client.
 func TestLeaseOfAVanishedZone(t *testing.T) {
-	in := inputs{Config: config.Factory(), Now: monday, Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "gone", Expires: monday.Add(time.Hour)}}}
+	in := inputs{Config: config.Factory(), Now: monday, Zone: time.UTC, Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "gone", Expires: monday.Add(time.Hour)}}}
 	if d := derive(in); len(d.Clients) != 0 {
 		t.Errorf("clients: %v", d.Clients)
 	}

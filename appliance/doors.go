@@ -173,6 +173,6 @@ func (b *box) openAdmin() error {
 	if a := adminAddrs(cfg); len(a) > 0 {
 		addr = "https://" + a[0].String() + "/"
 	}
-	_, err = fmt.Fprintf(out, "\nThis box is not set up yet. On a computer of the school's network open\n\n    %s\n\nand enter this set-up code:\n\n    %s\n\n", addr, code)
+	_, err = fmt.Fprintf(out, "\nThis box is not set up yet. On a computer of the school's network open\n\n    %s\n\nand enter this set-up code:\n\n    %s\n\nThe fingerprint of the box's own certificate authority is\n\n    %s\n\n", addr, code, authority.Fingerprint())
 	return err
 }

@@ -17,6 +17,7 @@ func main() {
 	flag.StringVar(&o.run, "run", "/run/stairgate", "directory of the sockets to dnsd and captived")
 	flag.StringVar(&o.resolv, "resolv", "/tmp/resolv.conf", "file for the box's own resolvers")
 	flag.StringVar(&o.console, "console", "", "where the set-up code is shown; standard output if empty")
+	flag.DurationVar(&o.rescue, "rescue", defaultRescue, "how long after power-on every device of the school's own zones may open the admin pages")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type loop struct {
 	// somebody who needs the outcome at once (a signature).
 	turn    sync.Mutex
 	version uint64
+	text    []byte      // the newest snapshot as JSON, without version and time
 	drifted time.Time   // last look at what the kernel really holds
 	failed  atomic.Bool // the last turn left something undone
 
@@ -109,7 +111,7 @@ func (l *loop) Turn() {
 	l.b.ill("records.read", err, "The box cannot read its records, so it keeps to what it knew before.")
 	if snap == nil {
 		// Nothing was ever read: nobody is a member, and the rules still stand.
-		snap = identity.New(derive(inputs{Config: cfg, Now: now, Refusal: "The records cannot be read, so nobody can be let in."}))
+		snap = identity.New(derive(inputs{Config: cfg, Now: now, Zone: l.b.zone(cfg), Refusal: "The records cannot be read, so nobody can be let in."}))
 	}
 
 	// The rules come before everything that could carry a packet.
@@ -129,13 +131,15 @@ func (l *loop) Turn() {
 
 	l.b.ill("dhcp.set", l.b.dhcp.Set(dhcp.SubnetsOf(cfg)), "Addresses cannot be handed out everywhere.")
 	l.b.health.Sync("dhcp.pool.", l.b.dhcp.Problems(), now)
-	l.b.health.Sync("records.", l.b.records.Problems(), now)
+	l.b.health.Sync("records.db.", l.b.records.Problems(), now)
 
 	l.b.ill("admin.listen", l.b.doors.Set(adminAddrs(cfg)), "The admin pages cannot be reached everywhere.")
 
 	// Published last: nobody is told of an admission that is not enforced.
 	if enforced {
 		l.publish(snap)
+	} else {
+		l.text = nil // so that the next turn offers it again
 	}
 }
 
@@ -143,7 +147,7 @@ func (l *loop) Turn() {
 // stands.
 func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, error) {
 	old := l.current.Load().snap
-	in := inputs{Config: cfg, Leases: l.b.dhcp.Leases(), Now: now}
+	in := inputs{Config: cfg, Leases: l.b.dhcp.Leases(), Now: now, Zone: l.b.zone(cfg)}
 	if err := l.b.writable(now); err != nil {
 		in.Refusal = records.Sentence(err)
 	}
@@ -158,21 +162,25 @@ func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, err
 	if err := errors.Join(errs...); err != nil {
 		return old, fmt.Errorf("reading who is here: %w", err)
 	}
-	return l.next(derive(in), old), nil
+	return l.next(derive(in), old)
 }
 
 // next is the snapshot of d, or the old one when nothing but the time differs.
-func (l *loop) next(d identity.Data, old *identity.Snapshot) *identity.Snapshot {
-	if old != nil {
-		same := *old.Data()
-		same.Version, same.Time = d.Version, d.Time
-		if reflect.DeepEqual(same, d) {
-			return old
-		}
+func (l *loop) next(d identity.Data, old *identity.Snapshot) (*identity.Snapshot, error) {
+	// Compared as the answerers read it: two times of one instant are equal.
+	same := d
+	same.Version, same.Time = 0, time.Time{}
+	text, err := json.Marshal(same)
+	if err != nil {
+		return old, fmt.Errorf("writing the snapshot: %w", err)
 	}
+	if old != nil && bytes.Equal(text, l.text) {
+		return old, nil
+	}
+	l.text = text
 	l.version++
 	d.Version = l.version
-	return identity.New(d)
+	return identity.New(d), nil
 }
 
 // enforce brings the kernel's rules to rs and says whether they stand.

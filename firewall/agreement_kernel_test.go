@@ -47,6 +47,13 @@ func TestWalkerAndKernelAgree(t *testing.T) {
 				c.cfg(&cfg)
 			}
 			env.Now = time.Now()
+			if i%2 == 0 {
+				port, err := net.InterfaceByName("eth0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				env.WANIndex = port.Index
+			}
 			rs := firewall.Compile(cfg, identity.New(identity.Data{Clients: c.who}), env)
 			nft(t, "", "flush", "ruleset") // a limit that was used up is fresh again
 			if _, err := fw.Apply(rs); err != nil {

@@ -23,6 +23,10 @@ type Env struct {
 	Setup       bool      // no technician account exists yet
 	RescueUntil time.Time // end of the rescue window after power-on
 	Now         time.Time
+
+	// WANIndex is the kernel's number of the WAN port, if known: comparing a
+	// number is cheaper than comparing a name, on every packet. Zero: by name.
+	WANIndex int
 }
 
 // Compile says what the kernel should hold. It is pure: the same input gives the
@@ -39,7 +43,7 @@ func Compile(cfg config.Config, snap *identity.Snapshot, env Env) Ruleset {
 	for _, z := range cfg.Zones {
 		rs.Chains = append(rs.Chains, fromZone(cfg, z))
 	}
-	rs.Chains = append(rs.Chains, forward(cfg), outbound(cfg), refuse(), output(cfg), prerouting(), postrouting(cfg))
+	rs.Chains = append(rs.Chains, forward(cfg, env), inbound(), outbound(cfg), refuse(), output(cfg), prerouting(), postrouting(cfg))
 	for _, s := range rs.Sets {
 		sortElements(s.Key, s.Elements)
 	}
@@ -56,6 +60,7 @@ const (
 
 // Chains reached by goto.
 const (
+	chainInbound  = "inbound"
 	chainOutbound = "outbound"
 	chainRefuse   = "refuse"
 )

@@ -4,6 +4,7 @@ package firewall_test
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -48,20 +49,41 @@ func TestKernelListsTheGolden(t *testing.T) {
 	}
 }
 
+// TestThePortsNumberIsRepaired compiles with the WAN port's number, which nft
+// lists as "iif" with the name, and then gives the port another number.
+func TestThePortsNumberIsRepaired(t *testing.T) {
+	fw := open(t)
+	for range 2 {
+		run(t, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other")
+		port, err := net.InterfaceByName("eth0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := caseNamed(t, "guest-zone")
+		c.WANIndex = port.Index
+		rs := c.Ruleset()
+		if drift, err := fw.Drift(rs); err != nil || len(drift) == 0 {
+			t.Errorf("a new number is no drift: %v", err)
+		}
+		if changed, err := fw.Apply(rs); err != nil || !changed {
+			t.Fatalf("changed %v, %v", changed, err)
+		}
+		if diff := cmp.Diff(rs.String(), listing(t)); diff != "" {
+			t.Errorf("-golden +kernel:\n%s", diff)
+		}
+		run(t, "ip", "link", "del", "eth0")
+	}
+}
+
 // TestDriftIsFoundAndRepaired does what a person at a shell, or another program,
 // might do to the rules.
 func TestDriftIsFoundAndRepaired(t *testing.T) {
 	fw := open(t)
-	var c golden.Case
-	for _, c = range cases(t) {
-		if c.Name == "guest-zone" {
-			break
-		}
-	}
+	c := caseNamed(t, "guest-zone")
 	for _, sabotage := range []struct{ name, nft, want string }{
 		{"rule inserted", "insert rule inet stairgate forward accept", "The chain forward holds a rule that is not ours, at position 1."},
 		{"rule with a comment", `add rule inet stairgate input tcp dport 22 accept comment "for Bob"`, `with the comment "for Bob"`},
-		{"chain flushed", "flush chain inet stairgate forward", `The chain forward lacks the rule: iifname "eth0" ct state established,related`},
+		{"chain flushed", "flush chain inet stairgate forward", `The chain forward lacks the rule: oifname "eth0" ct status confirmed`},
 		{"policy", "chain inet stairgate forward { policy accept; }", "The policy of chain forward is not drop."},
 		{"rule moved", "flush chain inet stairgate refuse\nadd rule inet stairgate refuse reject with icmpx admin-prohibited\nadd rule inet stairgate refuse meta l4proto tcp reject with tcp reset", "The chain refuse lacks the rule"},
 		{"rule altered", "flush chain inet stairgate postrouting\nadd rule inet stairgate postrouting oifname eth1 masquerade", `The chain postrouting lacks the rule: oifname "eth0" masquerade`},
@@ -251,6 +273,24 @@ func open(t *testing.T) *firewall.Firewall {
 		}
 	})
 	return fw
+}
+
+func caseNamed(t *testing.T, name string) golden.Case {
+	t.Helper()
+	for _, c := range cases(t) {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("there is no case %s", name)
+	return golden.Case{}
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
 }
 
 func listing(t *testing.T) string {

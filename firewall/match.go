@@ -15,14 +15,17 @@ type Match interface {
 }
 
 type (
-	// In matches the interface a packet came in by.
+	// In matches the interface a packet came in by: by its number where that is
+	// known, else by its name.
 	In struct {
 		Interface string
+		Index     int
 		Not       bool
 	}
 	// Out matches the interface a packet will leave by.
 	Out struct {
 		Interface string
+		Index     int
 		Not       bool
 	}
 	// InSet matches when the incoming interface is in a set of names.
@@ -135,6 +138,14 @@ func not(n bool) string {
 	return ""
 }
 
+// named turns "iif", the number, into "iifname". nft prints either with the name.
+func named(index int) string {
+	if index == 0 {
+		return "name"
+	}
+	return ""
+}
+
 // address prints a prefix as nft does: a host without its length.
 func address(p netip.Prefix) string {
 	if p.IsSingleIP() {
@@ -143,9 +154,13 @@ func address(p netip.Prefix) string {
 	return p.Masked().String()
 }
 
-func (m In) String() string { return fmt.Sprintf("iifname %s%q", not(m.Not), m.Interface) }
+func (m In) String() string {
+	return fmt.Sprintf("iif%s %s%q", named(m.Index), not(m.Not), m.Interface)
+}
 
-func (m Out) String() string           { return fmt.Sprintf("oifname %s%q", not(m.Not), m.Interface) }
+func (m Out) String() string {
+	return fmt.Sprintf("oif%s %s%q", named(m.Index), not(m.Not), m.Interface)
+}
 func (m InSet) String() string         { return "iifname @" + m.Set }
 func (m OutSet) String() string        { return "oifname @" + m.Set }
 func (IPv6) String() string            { return "meta nfproto ipv6" }

@@ -61,13 +61,11 @@ func op(not bool) expr.CmpOp {
 func (x *renderer) match(m Match) {
 	switch m := m.(type) {
 	case In:
-		// iifname "br-school"
-		x.add(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg})
-		x.cmp(op(m.Not), []byte(NameKey(m.Interface)))
+		// iifname "br-school", or iif "eth0"
+		x.link(expr.MetaKeyIIFNAME, expr.MetaKeyIIF, m.Interface, m.Index, m.Not)
 	case Out:
-		// oifname "eth0"
-		x.add(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg})
-		x.cmp(op(m.Not), []byte(NameKey(m.Interface)))
+		// oifname "eth0", or oif "eth0"
+		x.link(expr.MetaKeyOIFNAME, expr.MetaKeyOIF, m.Interface, m.Index, m.Not)
 	case InSet:
 		// iifname @zones
 		x.add(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg})
@@ -147,6 +145,16 @@ func (x *renderer) match(m Match) {
 	default:
 		panic(fmt.Sprintf("firewall: no expressions for %T", m))
 	}
+}
+
+func (x *renderer) link(byName, byNumber expr.MetaKey, name string, index int, not bool) {
+	if index != 0 {
+		x.add(&expr.Meta{Key: byNumber, Register: reg})
+		x.cmp(op(not), binary.NativeEndian.AppendUint32(nil, uint32(index)))
+		return
+	}
+	x.add(&expr.Meta{Key: byName, Register: reg})
+	x.cmp(op(not), []byte(NameKey(name)))
 }
 
 // onlyIPv4 is the implicit "meta nfproto ipv4".

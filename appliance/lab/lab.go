@@ -210,7 +210,7 @@ func (l *Lab) startGateway() error {
 	}
 	var err error
 	if l.Appliance, err = supervise(l.ctx, l.Box.dir, "appliance",
-		program("appliance", "-perm", l.Perm(), "-resolv", filepath.Join(l.Run(), "resolv.conf"))); err != nil {
+		program("appliance", "-perm", l.Perm(), "-rescue", "0s", "-resolv", filepath.Join(l.Run(), "resolv.conf"))); err != nil {
 		return err
 	}
 	if l.Dnsd, err = supervise(l.ctx, l.Box.dir, "dnsd", program("dnsd")); err != nil {

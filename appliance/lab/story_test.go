@@ -86,7 +86,9 @@ func (s *story) end(t testscript.T) {
 	if s.lab == nil {
 		return
 	}
-	t.Log(s.lab.Logs())
+	if f, ok := t.(interface{ Failed() bool }); ok && f.Failed() {
+		t.Log(s.lab.Logs())
+	}
 	s.lab.Close()
 	s.cancel()
 }

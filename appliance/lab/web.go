@@ -291,7 +291,8 @@ func defaults(form *html.Node) url.Values {
 	return v
 }
 
-// fill sets the field with this label (or, failing that, this name).
+// fill sets the field with this label or, failing that, this name; one box of
+// several with the same name is NAME:VALUE.
 func fill(form *html.Node, v url.Values, label, value string) error {
 	n := field(form, label)
 	if n == nil {
@@ -333,7 +334,7 @@ func field(form *html.Node, label string) *html.Node {
 		if n.Type != html.ElementNode || (n.Data != "input" && n.Data != "textarea" && n.Data != "select") {
 			continue
 		}
-		if (byID != "" && attr(n, "id") == byID) || (byID == "" && attr(n, "name") == label) {
+		if (byID != "" && attr(n, "id") == byID) || (byID == "" && (attr(n, "name") == label || attr(n, "name")+":"+attr(n, "value") == label)) {
 			return n
 		}
 	}

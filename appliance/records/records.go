@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // DB is the school's records: two files in one directory.
@@ -80,7 +82,8 @@ func (db *DB) Close() error {
 	db.closed = true
 	if db.lock != nil {
 		db.reserve.close()
-		errs = append(errs, db.lock.Close())
+		// In so many words: a child that is just being started may hold a copy.
+		errs = append(errs, unix.Flock(int(db.lock.Fd()), unix.LOCK_UN), db.lock.Close())
 		db.lock = nil
 	}
 	return errors.Join(errs...)

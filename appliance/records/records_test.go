@@ -44,6 +44,8 @@ func openClean(t testing.TB, dir string, c *clock) *DB {
 	if len(alarms) > 0 {
 		t.Fatalf("alarms: %q", alarms)
 	}
+	// No read may need a second connection while it holds one: it would hang here.
+	db.file.r.SetMaxOpenConns(1)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Errorf("closing: %v", err)
@@ -180,6 +182,7 @@ func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	db := openClean(t, t.TempDir(), c)
+	db.file.r.SetMaxOpenConns(4)
 	const people, rounds = 8, 10
 	var wg sync.WaitGroup
 	fail := func(err error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -45,7 +46,11 @@ func measure(ctx context.Context, rounds int, slice time.Duration) error {
 	defer fw.Close()
 	ours := func(members int) func() error {
 		return func() error {
-			_, err := fw.Apply(rules(members))
+			rs, err := rules(members)
+			if err != nil {
+				return err
+			}
+			_, err = fw.Apply(rs)
 			return err
 		}
 	}
@@ -108,7 +113,7 @@ func measure(ctx context.Context, rounds int, slice time.Duration) error {
 }
 
 // rules is a nursery with that many people online; the client is one of them.
-func rules(members int) firewall.Ruleset {
+func rules(members int) (firewall.Ruleset, error) {
 	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
 	cfg := config.Config{
 		WAN: config.WAN{Port: "wan0", Mode: config.WANDHCP},
@@ -130,7 +135,11 @@ func rules(members int) firewall.Ruleset {
 		})
 		addr = addr.Next()
 	}
-	return firewall.Compile(cfg, identity.New(d), firewall.Env{Now: now})
+	port, err := net.InterfaceByName(cfg.WAN.Port)
+	if err != nil {
+		return firewall.Ruleset{}, fmt.Errorf("finding the outer port: %w", err)
+	}
+	return firewall.Compile(cfg, identity.New(d), firewall.Env{Now: now, WANIndex: port.Index}), nil
 }
 
 func report(contenders []*contender) error {

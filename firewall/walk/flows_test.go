@@ -87,10 +87,15 @@ func TestNobodyElseMayUseAMembersFlow(t *testing.T) {
 	if o := box.Receive(borrowed); o.Verdict != firewall.Reset {
 		t.Errorf("the member's hardware address under another address: %+v", o)
 	}
-	borrowed = p
-	borrowed.In = "eth9"
-	if o := box.Receive(borrowed); o.Verdict != firewall.Drop {
-		t.Errorf("the member's pair from a port of no zone: %+v", o)
+	// The pair in full, from elsewhere: it opens no flow.
+	for port, want := range map[string]firewall.VerdictKind{"eth9": firewall.Drop, "eth0": firewall.Drop, "br-guest": firewall.Reset} {
+		s.cfg.Zones = append(s.cfg.Zones[:1], config.Zone{ID: "guest", Kind: config.ZoneGuest, Default: "adults", Address: netip.MustParsePrefix("192.168.78.1/24")})
+		box = walk.New(s.cfg, s.rules(), wanAddr)
+		borrowed = p
+		borrowed.In = port
+		if o := box.Receive(borrowed); o.Verdict != want {
+			t.Errorf("the member's pair by %s: %+v", port, o)
+		}
 	}
 }
 

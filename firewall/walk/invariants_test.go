@@ -145,7 +145,9 @@ func (s school) broken(p walk.Packet, o walk.Outcome) (out []string) {
 }
 
 // brokenInAnyState judges the forward chain alone, whatever connection tracking
-// may believe: even if it were mistaken, these hold.
+// may believe: even if it were mistaken, these hold. In a flow that is open
+// already the pair alone must be a member's; the zone was settled by its first
+// packet.
 func (s school) brokenInAnyState(rs firewall.Ruleset, p walk.Packet) (out []string) {
 	wan := s.cfg.WAN.Port
 	outs := []string{wan, unknownPort}
@@ -164,11 +166,11 @@ func (s school) brokenInAnyState(rs firewall.Ruleset, p walk.Packet) (out []stri
 				switch {
 				case !p.Src.Is4():
 					out = append(out, "An IPv6 packet is forwarded.")
-				case fromZone && (p.Out != wan || !s.member(p)):
+				case fromZone && (p.Out != wan || !s.pair(p) || !confirmed && !s.member(p)):
 					out = append(out, fmt.Sprintf("Out to %s, %s, confirmed %v, by %q: not from a member to the outside.", p.Out, state, confirmed, rule))
 				case p.In == wan && (state == firewall.New || state == firewall.Invalid || !s.holder(p.Dst)):
 					out = append(out, fmt.Sprintf("In, %s, by %q: only the way back, only to members.", state, rule))
-				case !fromZone && p.In != wan:
+				case !fromZone && p.In != wan && (p.Out != wan || !s.pair(p) || !confirmed):
 					out = append(out, "A port of no zone forwards.")
 				}
 			}

@@ -60,6 +60,12 @@ func (s school) member(p walk.Packet) bool {
 	})
 }
 
+// pair reports whether hardware address and address are those of somebody who is
+// online, wherever the packet comes from.
+func (s school) pair(p walk.Packet) bool {
+	return s.anyClient(func(c identity.Client) bool { return c.MAC == p.MAC && c.Addr == p.Src && s.online(c) })
+}
+
 func (s school) online(c identity.Client) bool {
 	return c.Class == identity.Admitted && (c.Until.IsZero() || c.Until.After(s.env.Now))
 }
