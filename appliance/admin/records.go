@@ -48,6 +48,7 @@ type Config interface {
 	Current() (config.Config, string)
 	Text() (text []byte, etag string)
 	Pending() (config.Config, time.Time, bool)
+	Candidate() (text []byte, etag string, ok bool)
 	Try(candidate []byte, ifMatch string, window time.Duration) ([]string, error)
 	Confirm(ifMatch string) error
 	Revert() error

@@ -173,7 +173,10 @@ type trialPage struct {
 }
 
 func (s *Server) showTrial(w http.ResponseWriter, r *http.Request) {
-	current, etag := s.o.Config.Current()
+	current, _ := s.o.Config.Current()
+	// The candidate's own etag: Keep on a page that stood open keeps what that
+	// page showed, and never what somebody else has put on trial since.
+	_, etag, _ := s.o.Config.Candidate()
 	candidate, _, ok := s.o.Config.Pending()
 	if !ok {
 		s.trialOver(w, r)

@@ -46,6 +46,25 @@ func TestSettingsArePutBack(t *testing.T) {
 	w.get("/audit").says(t, "put the old settings back config")
 }
 
+// A Keep page that stood open keeps what it showed, not a colleague's trial.
+func TestKeepOfAnotherTrial(t *testing.T) {
+	b, w := technicianOf(t)
+	w.get("/settings")
+	w.post("/settings", "config", strings.Replace(b.text(), `"Our school"`, `"Oakfield Nursery"`, 1))
+	w.post("/settings/try", "config", w.hidden("config"))
+	shown := w.hidden("etag")
+	w.post("/settings/revert")
+	w.get("/settings")
+	w.post("/settings", "config", strings.Replace(b.text(), `"Our school"`, `"Elm Tree Nursery"`, 1))
+	w.post("/settings/try", "config", w.hidden("config"))
+	if a := w.post("/settings/keep", "etag", shown); a.Status != http.StatusConflict {
+		t.Errorf("status %d", a.Status)
+	}
+	if c, _ := b.store.Current(); c.School.Name != "Our school" {
+		t.Errorf("kept is %q", c.School.Name)
+	}
+}
+
 func TestKeepComesTooLate(t *testing.T) {
 	b, w := technicianOf(t)
 	w.get("/settings")

@@ -283,7 +283,7 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 		var err error
 		out, err = run(ctx, ts, args[1:])
 		if match != "" {
-			return regexp.MustCompile(`(?m)` + match).MatchString(out) != neg
+			return regexp.MustCompile(`(?m)`+match).MatchString(out) != neg
 		}
 		return (err == nil) != neg
 	})
