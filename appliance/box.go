@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -54,8 +55,6 @@ type box struct {
 	admin    *admin.Server
 	doors    *listeners // of the admin pages
 	loop     *loop
-
-	enforcing bool // the last Apply of the rules succeeded; guarded by loop.turn
 
 	probeMu sync.Mutex
 	probeAt time.Time
@@ -183,15 +182,20 @@ func (b *box) leased(l dhcp.Lease) {
 }
 
 // env is what the rules depend on besides configuration and people.
-func (b *box) env(now time.Time) firewall.Env {
+func (b *box) env(cfg config.Config, now time.Time) firewall.Env {
 	has, err := b.records.HasAccount()
 	b.ill("records.accounts", err, "The technician's accounts cannot be read.")
 	// If in doubt the door stays shut: the rescue window is the way in then.
-	return firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(b.rescue, now), Now: now}
+	env := firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(b.rescue, now), Now: now}
+	// A port that is not there yet is matched by its name.
+	if port, err := net.InterfaceByName(cfg.WAN.Port); err == nil {
+		env.WANIndex = port.Index
+	}
+	return env
 }
 
-// rescueUntil is the end of the rescue window after power-on, by the kernel's own count, so that
-// a crash of this program does not open the window again.
+// rescueUntil is the end of the rescue window after power-on, by the kernel's
+// own count, so that a crash of this program does not open the window again.
 func rescueUntil(window time.Duration, now time.Time) time.Time {
 	var si syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&si); err != nil {

@@ -39,6 +39,14 @@ type published struct {
 	newer chan struct{}
 }
 
+// applied is what the rules in the kernel were compiled from; its snap is nil
+// when they could not be set.
+type applied struct {
+	cfg  config.Config
+	snap *identity.Snapshot
+	env  firewall.Env
+}
+
 // loop is the reconcile loop. wake may be called from any goroutine; the rest
 // belongs to the goroutine of run.
 type loop struct {
@@ -52,6 +60,7 @@ type loop struct {
 	text    []byte      // the newest snapshot as JSON, without version and time
 	drifted time.Time   // last look at what the kernel really holds
 	failed  atomic.Bool // the last turn left something undone
+	applied applied     // what the kernel holds, as far as we know
 
 	current atomic.Pointer[published]
 
@@ -115,8 +124,7 @@ func (l *loop) Turn() {
 	}
 
 	// The rules come before everything that could carry a packet.
-	rules := firewall.Compile(cfg, snap, l.b.env(now))
-	enforced := l.enforce(rules, now)
+	enforced := l.enforce(cfg, snap, now)
 
 	l.b.wan.Set(cfg.WAN.Port, cfg.WAN.Mode == config.WANDHCP)
 	plan := network.Compile(cfg, l.b.ports(), l.b.wanLease())
@@ -183,25 +191,39 @@ func (l *loop) next(d identity.Data, old *identity.Snapshot) (*identity.Snapshot
 	return identity.New(d), nil
 }
 
-// enforce brings the kernel's rules to rs and says whether they stand.
-func (l *loop) enforce(rs firewall.Ruleset, now time.Time) bool {
-	if now.Sub(l.drifted) >= minute || now.Before(l.drifted) {
+// enforce brings the kernel's rules to what cfg and snap want, and says whether
+// they stand.
+func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time) bool {
+	env := l.b.env(cfg, now)
+	if l.applied.snap != nil && (now.Sub(l.drifted) >= minute || now.Before(l.drifted)) {
 		l.drifted = now
-		differences, err := l.b.firewall.Drift(rs)
-		l.b.ill("firewall.read", err, "The firewall's rules cannot be read back.")
-		if len(differences) > 0 && l.b.enforcing {
-			what := strings.Join(differences, "; ")
-			slog.Warn("the kernel's rules had been changed and are put back", "differences", what)
-			l.b.audit("appliance", "firewall.repaired", "rules", what)
-			l.b.health.Report("firewall.drift", "Something other than this box's own program had changed the firewall's rules; they have been put back. If it happens again, call the technician. What was found: "+what+".", now)
-		} else {
-			l.b.health.Report("firewall.drift", "", now)
-		}
+		// Compared with what was last applied: what we are about to change
+		// ourselves is nobody's interference.
+		was := l.applied.env
+		was.Now = now
+		l.repairs(firewall.Compile(l.applied.cfg, l.applied.snap, was), now)
 	}
-	_, err := l.b.firewall.Apply(rs)
+	_, err := l.b.firewall.Apply(firewall.Compile(cfg, snap, env))
 	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. The old ones stay in force, and nobody new is let in.")
-	l.b.enforcing = err == nil
+	l.applied = applied{}
+	if err == nil {
+		l.applied = applied{cfg, snap, env}
+	}
 	return err == nil
+}
+
+// repairs looks whether somebody else has changed the kernel's rules, and says
+// so; the Apply that follows mends it.
+func (l *loop) repairs(rs firewall.Ruleset, now time.Time) {
+	differences, err := l.b.firewall.Drift(rs)
+	l.b.ill("firewall.read", err, "The firewall's rules cannot be read back.")
+	if len(differences) == 0 {
+		l.b.health.Report("firewall.drift", "", now)
+		return
+	}
+	what := strings.Join(differences, "; ")
+	l.b.audit("appliance", "firewall.repaired", "rules", what)
+	l.b.health.Report("firewall.drift", "Something other than this box's own program had changed the firewall's rules; they have been put back. If it happens again, call the technician. What was found: "+what+".", now)
 }
 
 func (l *loop) publish(snap *identity.Snapshot) {

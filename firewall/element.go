@@ -85,8 +85,12 @@ func PairKey(mac identity.MAC, addr netip.Addr) Key {
 // AddrKey is ipv4_addr.
 func AddrKey(addr netip.Addr) Key { return Key(addr.Unmap().AsSlice()) }
 
-// NameKey is ifname.
-func NameKey(name string) Key { return Key(name + strings.Repeat("\x00", 16-len(name))) }
+// NameKey is ifname; Linux has no longer names than 15 bytes.
+func NameKey(name string) Key {
+	var k [16]byte
+	copy(k[:15], name)
+	return Key(k[:])
+}
 
 // ProtoPortKey is inet_proto . inet_service.
 func ProtoPortKey(p Proto, port uint16) Key {

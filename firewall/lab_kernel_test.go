@@ -79,7 +79,6 @@ var (
 	alice    = identity.Client{Addr: netip.MustParseAddr("192.168.77.20"), MAC: identity.MAC{2, 0, 0, 0, 0, 0xa}, Zone: "school", Group: "adults", Class: identity.Admitted}
 	bob      = identity.Client{Addr: netip.MustParseAddr("192.168.77.21"), MAC: identity.MAC{2, 0, 0, 0, 0, 0xb}, Zone: "school", Group: "adults", Class: identity.Quarantined}
 	guest    = identity.Client{Addr: netip.MustParseAddr("192.168.78.20"), MAC: identity.MAC{2, 0, 0, 0, 0, 0xc}, Zone: "guest", Group: "visitors", Class: identity.Admitted}
-	internet = netip.MustParseAddr("198.51.100.7")
 	outside  = netip.MustParseAddr("203.0.113.2") // the box's
 	neighbor = netip.MustParseAddr("203.0.113.1") // the world's, on the same wire
 )

@@ -163,7 +163,7 @@ func (b *Box) leave(p Packet, fl *flow, f Facts) Packet {
 // route says whether a packet is for the box, and else by which interface it
 // leaves.
 func (b *Box) route(p Packet) (firewall.Hook, string) {
-	if p.Dst == b.wan || p.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || p.Dst.IsMulticast() {
+	if p.Dst == b.wan || p.Dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || p.Dst.IsMulticast() || p.Dst.Is6() && p.Dst.IsLinkLocalUnicast() {
 		return firewall.Input, b.cfg.WAN.Port
 	}
 	for _, z := range b.cfg.Zones {

@@ -206,6 +206,7 @@ var kinds = func() []kind {
 		kind{walk.Packet{Proto: firewall.UDP, SrcPort: 68, DstPort: 67}},
 		kind{walk.Packet{Proto: firewall.UDP, SrcPort: 53, DstPort: 853}},
 		kind{walk.Packet{Proto: firewall.TCP, SrcPort: 443, DstPort: 40000, Broken: true}},
+		kind{walk.Packet{Proto: firewall.TCP, SrcPort: 51000, DstPort: 80, Broken: true}},
 		kind{walk.Packet{Proto: firewall.ICMP, Type: walk.EchoRequest, SrcPort: 7, DstPort: 7}},
 		kind{walk.Packet{Proto: firewall.ICMP, Type: walk.EchoReply, SrcPort: 7, DstPort: 7}},
 		kind{walk.Packet{Proto: firewall.IPv6InIP4}},
