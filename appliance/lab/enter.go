@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -48,38 +47,55 @@ func SocketDir() string { return os.Getenv("STAIRGATE_LAB_DIR") }
 // with the last process, whatever ended it.
 func ScratchDir() string { return filepath.Join(SocketDir(), "scratch") }
 
-// prefix names the temporary directories; the process that made one is part of
-// its name, so that sweep knows whose it was.
+// tmp is not TMPDIR: the name of a socket has at most 107 bytes.
+const tmp = "/tmp"
+
+// prefix names the temporary directories.
 const prefix = "stairgate-lab-"
 
+// claimed holds the lock: a file that nobody refers to is closed.
+var claimed *os.File
+
+// claim marks dir as in use for as long as this process lives.
+func claim(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	claimed = f
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+}
+
 // sweep removes what a killed predecessor left: a directory with a socket or
-// two.
+// two. A lock tells it from one in use, because process numbers mean nothing
+// from one namespace to the next.
 func sweep() {
-	old, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	old, err := filepath.Glob(filepath.Join(tmp, prefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, dir := range old {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
-		if _, err := strconv.Atoi(pid); err != nil {
-			continue
+		f, err := os.Open(filepath.Join(dir, "lock"))
+		if err != nil {
+			continue // not ours, or not yet claimed
 		}
-		if _, err := os.Stat("/proc/" + pid); errors.Is(err, os.ErrNotExist) {
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 			_ = os.RemoveAll(dir)
 		}
+		_ = f.Close()
 	}
 }
 
 func enterOutside(outside func(string) error) int {
 	sweep()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	dir, err := os.MkdirTemp(tmp, fmt.Sprintf("%s%d-", prefix, os.Getpid()))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab: making a temporary directory:", err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
 	// dnsd and captived, as nobody, must reach their socket below it.
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "scratch"), 0o755)); err != nil {
+	if err := errors.Join(claim(dir), os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "scratch"), 0o755)); err != nil {
 		fmt.Fprintln(os.Stderr, "lab: making a temporary directory:", err)
 		return 1
 	}
@@ -105,10 +121,9 @@ func enterOutside(outside func(string) error) int {
 	}
 	cmd.Env = append(os.Environ(), stage+"=init", "STAIRGATE_LAB_DIR="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// Ctrl-C reaches the child through the terminal; it winds up, then we end.
-	signal.Ignore(syscall.SIGINT)
+	// Whatever asks us to end is handed on: the child winds up, then we end.
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(term, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(os.Stderr, "lab: making namespaces: %v\nRun this as root, or install uidmap and allow unprivileged user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu).\n", err)
 		return 1

@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,18 +14,12 @@ import (
 
 // Whatever ends the nursery, nothing of it is left: not a process, not a link.
 func TestNothingIsLeftAfterKill9(t *testing.T) {
-	dir := t.TempDir()
-	nursery := filepath.Join(dir, "nursery")
+	nursery := filepath.Join(t.TempDir(), "nursery")
 	if out, err := exec.Command("go", "build", "-o", nursery, "stairgate/appliance/lab/nursery").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	// A name of its own in every command line, to find its processes by.
-	bin := filepath.Join(dir, "bin-of-the-killed")
-	if err := os.Symlink(binaries, bin); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(nursery, "-bin", bin)
-	cmd.Env = append(cleanEnv(), "TMPDIR="+dir)
+	cmd := exec.Command(nursery, "-bin", binaries)
+	cmd.Env = cleanEnv()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +35,7 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 			break
 		}
 	}
+	dir := fmt.Sprintf("%s/%s%d-", tmp, prefix, cmd.Process.Pid)
 	if processes(t, dir) < 5 {
 		t.Fatalf("the nursery did not come up:\n%s", said.String())
 	}
@@ -53,9 +49,8 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 		t.Errorf("%d processes are left", processes(t, dir))
 	}
 	// The directory with the sockets goes when the next one starts.
-	t.Setenv("TMPDIR", dir)
 	sweep()
-	left, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	left, err := filepath.Glob(dir + "*")
 	if err != nil {
 		t.Fatal(err)
 	}
