@@ -150,6 +150,10 @@ func (b *box) reconcile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching the links: %w", err)
 	}
+	rules, err := b.firewall.Watch(ctx)
+	if err != nil {
+		return err
+	}
 	for {
 		t := time.NewTimer(b.loop.sleep(b.now()))
 		select {
@@ -158,6 +162,11 @@ func (b *box) reconcile(ctx context.Context) error {
 			return nil
 		case <-b.loop.wake:
 		case <-links:
+		case _, ok := <-rules:
+			if !ok && ctx.Err() == nil {
+				return errors.New("the kernel no longer tells of changes to the rules")
+			}
+			b.loop.suspect.Store(true)
 		case <-b.wan.Changed():
 		case <-b.config.Changed():
 		case <-t.C:

@@ -60,6 +60,7 @@ type loop struct {
 	text    []byte      // the newest snapshot as JSON, without version and time
 	drifted time.Time   // last look at what the kernel really holds
 	failed  atomic.Bool // the last turn left something undone
+	suspect atomic.Bool // somebody changed the rules, and it may not have been us
 	applied applied     // what the kernel holds, as far as we know
 
 	current atomic.Pointer[published]
@@ -195,7 +196,7 @@ func (l *loop) next(d identity.Data, old *identity.Snapshot) (*identity.Snapshot
 // they stand.
 func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time) bool {
 	env := l.b.env(cfg, now)
-	if l.applied.snap != nil && (now.Sub(l.drifted) >= minute || now.Before(l.drifted)) {
+	if l.applied.snap != nil && (l.suspect.Swap(false) || now.Sub(l.drifted) >= minute || now.Before(l.drifted)) {
 		l.drifted = now
 		// Compared with what was last applied: what we are about to change
 		// ourselves is nobody's interference.

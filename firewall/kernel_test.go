@@ -3,6 +3,7 @@
 package firewall_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -321,3 +322,25 @@ func withoutElements(s string) string {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Somebody else's change is told at once, not at the next look by the clock.
+func TestWatchTellsOfChanges(t *testing.T) {
+	fw := open(t)
+	if _, err := fw.Apply(caseNamed(t, "nobody").Ruleset()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	changed, err := fw.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nft(t, "insert rule inet stairgate forward accept", "-f", "-")
+	select {
+	case <-changed:
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing was told of an inserted rule")
+	}
+	cancel()
+	for range changed { // ends when the channel is closed
+	}
+}
