@@ -8,9 +8,12 @@ import (
 	"net/netip"
 	"time"
 
+	"stairgate/appliance/network"
 	"stairgate/appliance/records"
+	"stairgate/config"
 	"stairgate/config/edge"
 	"stairgate/config/identity"
+	"stairgate/dhcp"
 	"stairgate/dns/category"
 	"stairgate/dns/policy"
 )
@@ -90,14 +93,27 @@ func (e backend) SignOut(_ context.Context, addr netip.Addr) edge.Answer {
 func (e backend) client(addr netip.Addr) (identity.Client, *edge.Answer) {
 	now := e.b.now()
 	for _, l := range e.b.dhcp.Leases() {
-		if l.Addr == addr && l.Expires.After(now) {
-			return identity.Client{Addr: l.Addr, MAC: l.MAC, Zone: l.Zone}, nil
+		if l.Addr != addr || !l.Expires.After(now) {
+			continue
 		}
+		if !e.b.neighbours(config.Zone{ID: l.Zone}.Bridge(), l) {
+			slog.Warn("somebody asked from an address that was given to another device", "zone", l.Zone, "addr", l.Addr)
+			break
+		}
+		return identity.Client{Addr: l.Addr, MAC: l.MAC, Zone: l.Zone}, nil
 	}
 	return identity.Client{}, &edge.Answer{
 		Code:     edge.NoLease,
 		Sentence: "This device did not get its address from the school's network. Set it to get an address automatically (DHCP), join the network again, then sign in.",
 	}
+}
+
+// neighbours says whether the device behind a lease's address is the one it was
+// given to: somebody with a borrowed address must not sign for its owner.
+func (b *box) neighbours(bridge string, l dhcp.Lease) bool {
+	mac, ok, err := network.Neighbour(bridge, l.Addr)
+	b.ill("network.neighbours", err, "The box cannot see which device uses which address, so nobody new can sign in.")
+	return err == nil && ok && mac == l.MAC
 }
 
 // refusal turns an error of the records into an answer.
@@ -133,6 +149,8 @@ func (e backend) Why(_ context.Context, addr netip.Addr, name string) edge.Reaso
 // Log joins device and person to each row, from the snapshot that decided it.
 func (e backend) Log(batch edge.Batch) {
 	rows := make([]records.Query, 0, len(batch.Queries))
+	// Strangers may ask for what does not exist, and must not raise an alarm.
+	var members []edge.Query
 	for _, q := range batch.Queries {
 		snap := e.b.loop.at(q.Version)
 		if snap == nil {
@@ -145,11 +163,14 @@ func (e backend) Log(batch edge.Batch) {
 		if snap != nil {
 			c, _ := snap.Lookup(q.Addr)
 			row.MAC, row.Device, row.Person = c.MAC, c.Device, c.Person
+			if c.Class == identity.Admitted {
+				members = append(members, q)
+			}
 		}
 		rows = append(rows, row)
 	}
 	now := e.b.now()
-	e.b.resolvers(batch.Queries, now)
+	e.b.resolvers(members, now)
 	e.b.ill("queries.write", e.b.records.LogQueries(rows), "The query log cannot be written. Filtering and sign-in go on without it.")
 	e.b.drops(batch.Dropped, now)
 }

@@ -155,6 +155,9 @@ func (b *box) reconcile(ctx context.Context) error {
 		return err
 	}
 	for {
+		// Fetched before the turn: what changes during it is told by these.
+		line, settings := b.wan.Changed(), b.config.Changed()
+		b.loop.Turn()
 		t := time.NewTimer(b.loop.sleep(b.now()))
 		select {
 		case <-ctx.Done():
@@ -167,12 +170,11 @@ func (b *box) reconcile(ctx context.Context) error {
 				return errors.New("the kernel no longer tells of changes to the rules")
 			}
 			b.loop.suspect.Store(true)
-		case <-b.wan.Changed():
-		case <-b.config.Changed():
+		case <-line:
+		case <-settings:
 		case <-t.C:
 		}
 		t.Stop()
-		b.loop.Turn()
 	}
 }
 
@@ -192,15 +194,37 @@ func (b *box) leased(l dhcp.Lease) {
 
 // env is what the rules depend on besides configuration and people.
 func (b *box) env(cfg config.Config, now time.Time) firewall.Env {
-	has, err := b.records.HasAccount()
+	open, err := b.nobodyMayAdminister(cfg)
 	b.ill("records.accounts", err, "The technician's accounts cannot be read.")
 	// If in doubt the door stays shut: the rescue window is the way in then.
-	env := firewall.Env{Setup: err == nil && !has, RescueUntil: rescueUntil(b.rescue, now), Now: now}
+	env := firewall.Env{Setup: err == nil && open, RescueUntil: rescueUntil(b.rescue, now), Now: now}
 	// A port that is not there yet is matched by its name.
 	if port, err := net.InterfaceByName(cfg.WAN.Port); err == nil {
 		env.WANIndex = port.Index
 	}
 	return env
+}
+
+// nobodyMayAdminister is true on a box without an account, and on one whose
+// account has no approved device yet to open the pages with: behind the open
+// door still stands the password, but nobody is locked out.
+func (b *box) nobodyMayAdminister(cfg config.Config) (bool, error) {
+	has, err := b.records.HasAccount()
+	if err != nil || !has {
+		return true, err
+	}
+	devices, err := b.records.Devices()
+	if err != nil {
+		return false, err
+	}
+	for _, d := range devices {
+		for _, g := range cfg.Groups {
+			if g.Admin && d.State == records.Approved && d.Group == g.ID {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // rescueUntil is the end of the rescue window after power-on, by the kernel's
@@ -261,13 +285,14 @@ func (b *box) writable(now time.Time) error {
 }
 
 // ill reports an error as a health sentence, and the error itself once to the
-// log; nil clears it.
+// log, where the technician's support finds it; nil clears it.
 func (b *box) ill(key string, err error, sentence string) {
 	if err == nil {
-		b.health.Report(key, "", b.now())
-		return
+		sentence = ""
 	}
-	b.health.Report(key, sentence+" ("+err.Error()+")", b.now())
+	if b.health.Report(key, sentence, b.now()) && err != nil {
+		slog.Error("failed", "problem", key, "err", err)
+	}
 }
 
 // alarm keeps sentences from start-up on the board until the next start.

@@ -70,9 +70,16 @@ func derive(in inputs) identity.Data {
 			sessions[s.MAC] = s
 		}
 	}
+	home := homes(in.Leases, sessions, in.Now)
 	for _, l := range in.Leases {
 		z, ok := zones[l.Zone]
 		if !ok || !l.Expires.After(in.Now) {
+			continue
+		}
+		if home[l.MAC] != l.Addr {
+			// The same hardware address in a second place: one of the two is a
+			// copy, and only the first is the device we know.
+			d.Clients = append(d.Clients, identity.Client{Addr: l.Addr, MAC: l.MAC, Zone: z.ID, Class: identity.Quarantined, Group: z.Default})
 			continue
 		}
 		dev := devices[l.MAC]
@@ -103,6 +110,28 @@ func derive(in inputs) identity.Data {
 	slices.SortFunc(d.Clients, func(a, b identity.Client) int { return a.Addr.Compare(b.Addr) })
 	d.Names = namesOf(in, d.Zones)
 	return d
+}
+
+// homes says for each hardware address which of its leases is the device itself:
+// the one its session began on, without a session the oldest.
+func homes(leases []dhcp.Lease, sessions map[identity.MAC]records.Session, now time.Time) map[identity.MAC]netip.Addr {
+	home := make(map[identity.MAC]dhcp.Lease, len(leases))
+	for _, l := range leases {
+		if !l.Expires.After(now) {
+			continue
+		}
+		h, seen := home[l.MAC]
+		began := sessions[l.MAC].Addr
+		switch {
+		case !seen, l.Addr == began, h.Addr != began && l.Starts.Before(h.Starts):
+			home[l.MAC] = l
+		}
+	}
+	out := make(map[identity.MAC]netip.Addr, len(home))
+	for mac, l := range home {
+		out[mac] = l.Addr
+	}
+	return out
 }
 
 // policyOf is the Acceptable Use Policy with the hash of the text that a

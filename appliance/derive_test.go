@@ -80,6 +80,39 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+// A copied hardware address on another port is not the device: the lease its
+// session began on is, and without a session the older one.
+func TestTheSameHardwareAddressTwice(t *testing.T) {
+	in := inputs{Config: config.Factory(), Now: monday, Zone: time.UTC}
+	guest := in.Config.Zones[0]
+	guest.ID, guest.Address = "guest", netip.MustParsePrefix("192.168.78.1/24")
+	in.Config.Zones = append(in.Config.Zones, guest)
+	copied := netip.MustParseAddr("192.168.78.100")
+	in.Leases = []dhcp.Lease{
+		{Addr: addr, MAC: phone, Zone: "school", Starts: monday.Add(-time.Hour), Expires: monday.Add(time.Hour)},
+		{Addr: copied, MAC: phone, Zone: "guest", Starts: monday, Expires: monday.Add(time.Hour)},
+	}
+	device(&in, records.Approved, "staff")
+	classes := func() (here, there identity.Class) {
+		s := identity.New(derive(in))
+		a, _ := s.Lookup(addr)
+		b, _ := s.Lookup(copied)
+		return a.Class, b.Class
+	}
+	session(&in, monday.Add(time.Hour))
+	if here, there := classes(); here != identity.Admitted || there != identity.Quarantined {
+		t.Errorf("the device is %s, the copy %s", here, there)
+	}
+	in.Sessions[0].Addr = copied // the device has moved, and signed in there
+	if here, there := classes(); here != identity.Quarantined || there != identity.Admitted {
+		t.Errorf("after a move the old place is %s, the new one %s", here, there)
+	}
+	in.Sessions, in.Devices[0].Group = nil, "children"
+	if here, there := classes(); here != identity.Admitted || there != identity.Quarantined {
+		t.Errorf("without a session the device is %s, the copy %s", here, there)
+	}
+}
+
 // A lease in a zone that is configured no more makes nobody a client.
 func TestLeaseOfAVanishedZone(t *testing.T) {
 	in := inputs{Config: config.Factory(), Now: monday, Zone: time.UTC, Leases: []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "gone", Expires: monday.Add(time.Hour)}}}

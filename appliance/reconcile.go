@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,20 +130,25 @@ func (l *loop) Turn() {
 
 	l.b.wan.Set(cfg.WAN.Port, cfg.WAN.Mode == config.WANDHCP)
 	plan := network.Compile(cfg, l.b.ports(), l.b.wanLease())
-	plan.Forward = enforced
+	plan.Forward = enforced || l.stands(now)
 	plan.ResolvFile = l.b.resolv
 	_, err = network.Apply(plan)
-	l.failed.Store(err != nil || !enforced)
+	undone := err != nil || !enforced
 	l.b.ill("network.apply", err, "The network could not be set up completely.")
 	problems := network.Problems(plan)
 	maps.Copy(problems, l.b.wan.Problems())
 	l.b.health.Sync("line.", problems, now)
 
-	l.b.ill("dhcp.set", l.b.dhcp.Set(dhcp.SubnetsOf(cfg)), "Addresses cannot be handed out everywhere.")
+	err = l.b.dhcp.Set(dhcp.SubnetsOf(cfg))
+	undone = undone || err != nil
+	l.b.ill("dhcp.set", err, "Addresses cannot be handed out everywhere.")
 	l.b.health.Sync("dhcp.pool.", l.b.dhcp.Problems(), now)
 	l.b.health.Sync("records.db.", l.b.records.Problems(), now)
 
-	l.b.ill("admin.listen", l.b.doors.Set(adminAddrs(cfg)), "The admin pages cannot be reached everywhere.")
+	err = l.b.doors.Set(adminAddrs(cfg))
+	undone = undone || err != nil
+	l.b.ill("admin.listen", err, "The admin pages cannot be reached everywhere.")
+	l.failed.Store(undone)
 
 	// Published last: nobody is told of an admission that is not enforced.
 	if enforced {
@@ -205,12 +211,30 @@ func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time
 		l.repairs(firewall.Compile(l.applied.cfg, l.applied.snap, was), now)
 	}
 	_, err := l.b.firewall.Apply(firewall.Compile(cfg, snap, env))
-	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. The old ones stay in force, and nobody new is let in.")
-	l.applied = applied{}
+	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. Nobody new is let in until they can.")
 	if err == nil {
 		l.applied = applied{cfg, snap, env}
 	}
 	return err == nil
+}
+
+// stands says whether the rules that were last applied are still what the
+// kernel holds: then it may go on carrying packets by them, though newer ones
+// could not be set.
+func (l *loop) stands(now time.Time) bool {
+	if l.applied.snap == nil {
+		return false
+	}
+	was := l.applied.env
+	was.Now = now
+	differences, err := l.b.firewall.Drift(firewall.Compile(l.applied.cfg, l.applied.snap, was))
+	return err == nil && !slices.ContainsFunc(differences, opens)
+}
+
+// opens says whether a difference could let somebody out: anything but a table
+// of somebody else's, which can only take away what ours lets through.
+func opens(difference string) bool {
+	return !strings.HasPrefix(difference, "There is a table ")
 }
 
 // repairs looks whether somebody else has changed the kernel's rules, and says
@@ -249,9 +273,13 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	if l.failed.Load() {
 		d = again
 	}
+	floor := 10 * time.Millisecond
+	if l.failed.Load() {
+		floor = again // what is over and cannot be taken back must not spin us
+	}
 	earlier := func(t time.Time) {
 		if !t.IsZero() {
-			d = min(d, max(t.Sub(now), 10*time.Millisecond))
+			d = min(d, max(t.Sub(now), floor))
 		}
 	}
 	if snap := l.current.Load().snap; snap != nil {

@@ -100,7 +100,7 @@ func (s *Server) Problems() map[string]string {
 	defer s.mu.Unlock()
 	out := map[string]string{}
 	for id, err := range s.broken {
-		out["link."+id] = fmt.Sprintf("No addresses are given out on the %s network: %v. Check its ports; it is tried again by itself.", s.state.called(id), err)
+		out["link."+id] = fmt.Sprintf("No addresses are given out on the network “%s”: %v. Check its ports; it is tried again by itself.", s.state.called(id), err)
 	}
 	if s.state.invalid != nil {
 		out["zones"] = fmt.Sprintf("A network cannot be served: %v. Correct it in the configuration.", s.state.invalid)

@@ -26,19 +26,19 @@ func (z *zone) problems(now time.Time) map[string]string {
 		name = z.Zone
 	}
 	if leased, blocked, full := z.fill(now); full {
-		s := fmt.Sprintf("The %s network has given out all %d addresses of its pool, so a device that is new cannot join.", name, leased)
+		s := fmt.Sprintf("The network “%s” has given out all %d addresses of its pool, so a device that is new cannot join.", name, leased)
 		if blocked > 0 {
-			s = fmt.Sprintf("The %s network has no address left: %d are given out and %d are in use by devices that did not ask for them. A device that is new cannot join.", name, leased, blocked)
+			s = fmt.Sprintf("The network “%s” has no address left: %d are given out and %d are in use by devices that did not ask for them. A device that is new cannot join.", name, leased, blocked)
 		}
 		out["pool"] = s + " Make the pool larger, or the lease time shorter."
 	}
 	if z.elsewhere.IsValid() && now.Sub(z.elsewhereAt) < sighting {
-		out["rogue"] = fmt.Sprintf("Another device (%s) gives out addresses on the %s network. Find it and switch its DHCP server off: devices that listen to it get round the filter or lose the Internet.", z.elsewhere, name)
+		out["rogue"] = fmt.Sprintf("Another device (%s) gives out addresses on the network “%s”. Find it and switch its DHCP server off: devices that listen to it get round the filter or lose the Internet.", z.elsewhere, name)
 	}
 	if z.borrowed.IsValid() && now.Sub(z.borrowedAt) < sighting {
-		out["conflict"] = fmt.Sprintf("Device %s on the %s network uses the address %s, which belongs to another device. Set it to get its address automatically.", z.borrower, name, z.borrowed)
+		out["conflict"] = fmt.Sprintf("Device %s on the network “%s” uses the address %s, which belongs to another device. Set it to get its address automatically.", z.borrower, name, z.borrowed)
 	} else if a, m, n := z.squatter(now); n > 0 {
-		out["conflict"] = fmt.Sprintf("Device %s on the %s network uses the address %s without having been given it (%d such addresses). Set it to get its address automatically, or move the pool.", m, name, a, n)
+		out["conflict"] = fmt.Sprintf("Device %s on the network “%s” uses the address %s without having been given it (%d such addresses). Set it to get its address automatically, or move the pool.", m, name, a, n)
 	}
 	return out
 }

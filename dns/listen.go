@@ -48,6 +48,11 @@ func control(_, _ string, c syscall.RawConn) error {
 		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
 			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
 		}
+		// Answers to addresses that do not exist wait here for a neighbour that
+		// never speaks; a small buffer of them would keep everybody's answers back.
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, receiveBuffer) != nil {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, receiveBuffer)
+		}
 	})
 	return errors.Join(err, errs)
 }

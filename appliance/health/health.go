@@ -27,13 +27,14 @@ type Board struct {
 // OnChange has f called after every problem that begins, changes or ends. Set it before use.
 func (b *Board) OnChange(f func(p Problem, gone bool)) { b.onChange = f }
 
-// Report says how key is doing at now: ill with a sentence, or well with "".
-func (b *Board) Report(key, sentence string, now time.Time) {
+// Report says how key is doing at now: ill with a sentence, or well with "". It
+// tells whether that is news.
+func (b *Board) Report(key, sentence string, now time.Time) bool {
 	b.mu.Lock()
 	old, had := b.problems[key]
 	if had == (sentence != "") && old.Sentence == sentence {
 		b.mu.Unlock()
-		return
+		return false
 	}
 	p := Problem{Key: key, Sentence: sentence, Since: now}
 	if had {
@@ -53,6 +54,7 @@ func (b *Board) Report(key, sentence string, now time.Time) {
 	if f != nil {
 		f(p, sentence == "")
 	}
+	return true
 }
 
 // Sync replaces every problem whose key begins with prefix by the given ones

@@ -93,7 +93,11 @@ func linkSysctls(link string) []Sysctl {
 func bridgeSysctls(name string) []Sysctl {
 	return append(linkSysctls(name),
 		// No answer to a sender whose address belongs to another network.
-		Sysctl{Key: "net/ipv4/conf/" + name + "/arp_filter", Value: "1"})
+		Sysctl{Key: "net/ipv4/conf/" + name + "/arp_filter", Value: "1"},
+		// What waits for a neighbour that never answers is charged to the socket
+		// that sent it. Two answers a neighbour: forged senders must not use up
+		// the room for everybody else's.
+		Sysctl{Key: "net/ipv4/neigh/" + name + "/unres_qlen_bytes", Value: "2048", Optional: true})
 }
 
 // wanSysctls leave arp_filter alone: some providers' routers ask with an address

@@ -75,7 +75,7 @@ func Sentence(err error) string {
 	case errors.As(err, &refusal):
 		return refusal.Sentence
 	case isFull(err):
-		return "The box's storage is full, so nothing can be recorded and nobody new can be let in. Those who are online stay online. Delete old files or shorten how long the query log is kept."
+		return "The box's storage is full, so nothing can be recorded and nobody new can be let in. Those who are online stay online. Please tell the person who looks after the network: the storage card must be replaced by a larger one, or emptied and the box restarted."
 	case errors.Is(err, ErrNotWritten):
 		return "The box cannot write its records, so nobody new can be let in. Those who are online stay online. Check the storage card, then restart the box."
 	case isCorrupt(err):
