@@ -252,7 +252,7 @@ func TestAFullPoolIsIllHealthThatClearsItself(t *testing.T) {
 		if b.join(mac(9)) != nil {
 			t.Error("a fourth lease out of three addresses")
 		}
-		want := "The School network has given out all 3 addresses of its pool, so a device that is new cannot join. Make the pool larger, or the lease time shorter."
+		want := "The network “School” has given out all 3 addresses of its pool, so a device that is new cannot join. Make the pool larger, or the lease time shorter."
 		if got := b.Problems()["pool.school"]; got != want {
 			t.Errorf("got %q", got)
 		}
@@ -366,7 +366,7 @@ func TestEveryAddressInUseIsLeftAlone(t *testing.T) {
 func TestAnotherServerIsReported(t *testing.T) {
 	bubble(t, small(), func(b *bench) {
 		b.put(dhcpv4.MessageTypeRequest, mac(1), dhcpv4.OptRequestedIPAddress(net.IP{10, 0, 0, 9}), dhcpv4.OptServerIdentifier(net.IP{10, 0, 0, 1}))
-		if s := b.Problems()["rogue.school"]; !strings.Contains(s, "Another device (10.0.0.1) gives out addresses on the School network") {
+		if s := b.Problems()["rogue.school"]; !strings.Contains(s, "Another device (10.0.0.1) gives out addresses on the network “School”") {
 			t.Errorf("sentence %q", s)
 		}
 	})
@@ -390,7 +390,7 @@ func TestSetAgainOpensOnlyWhatIsMissing(t *testing.T) {
 		if err := b.Set([]dhcp.Subnet{small()}); err == nil {
 			t.Error("no error")
 		}
-		if s := b.Problems()["link.school"]; !strings.Contains(s, "No addresses are given out on the School network") {
+		if s := b.Problems()["link.school"]; !strings.Contains(s, "No addresses are given out on the network “School”") {
 			t.Errorf("sentence %q", s)
 		}
 		b.wire.gone = nil
