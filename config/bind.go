@@ -120,7 +120,7 @@ func (b *binder) object(path string, in map[string]any, out reflect.Value) {
 			b.value(under(path, key), value, out.Field(i))
 		case !optional:
 			missing = append(missing, key)
-		case out.Field(i).Kind() == reflect.Slice:
+		case out.Field(i).Kind() == reflect.Slice && !omitted(out.Type().Field(i)):
 			out.Field(i).Set(reflect.MakeSlice(out.Field(i).Type(), 0, 0))
 		}
 	}
@@ -158,8 +158,13 @@ func (b *binder) object(path string, in map[string]any, out reflect.Value) {
 // empty in most schools.
 func tag(f reflect.StructField) (key string, optional bool) {
 	key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-	optional = options == "omitempty" || options == "omitzero" || key == "reservations" || key == "rebind_allow"
+	optional = omitted(f) || options == "omitzero" || key == "reservations" || key == "rebind_allow"
 	return key, optional
+}
+
+// omitted reports whether an empty list is left out of the file.
+func omitted(f reflect.StructField) bool {
+	return strings.HasSuffix(f.Tag.Get("json"), ",omitempty")
 }
 
 // form is how a value of some type is called and written.
@@ -172,6 +177,7 @@ var forms = map[reflect.Type]form{
 	reflect.TypeFor[netip.AddrPort](): {"an address with its port", "192.0.2.53:53"},
 	reflect.TypeFor[Duration]():       {"a length of time", "8h\", \"30m\" or \"90s"},
 	reflect.TypeFor[identity.MAC]():   {"a hardware address", "aa:bb:cc:dd:ee:ff"},
+	reflect.TypeFor[identity.Date]():  {"a date", "2026-09-01"},
 }
 
 // wanted says what to write for a type: "text in quotation marks".

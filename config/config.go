@@ -9,10 +9,10 @@ import (
 )
 
 // Version is the schema version this program writes.
-const Version = 1
+const Version = 2
 
 // Config is what the school wants of its network. It holds no people and no
-// devices (those are records) and no secret.
+// devices (those are records; a rule may name one) and no secret.
 type Config struct {
 	Version      int              `json:"version"`
 	School       School           `json:"school"`
@@ -21,6 +21,7 @@ type Config struct {
 	DNS          DNS              `json:"dns"`
 	Time         Time             `json:"time"`
 	Groups       []identity.Group `json:"groups"`
+	Filter       Filter           `json:"filter"`
 	Portal       Portal           `json:"portal"`
 	Reservations []Reservation    `json:"reservations"`
 }
@@ -90,6 +91,13 @@ type DNS struct {
 type Time struct {
 	Zone    string   `json:"zone"`    // IANA name: "Europe/London"
 	Servers []string `json:"servers"` // NTP servers the box asks, names or addresses
+}
+
+// Filter is what the school decided about the filter besides its groups.
+type Filter struct {
+	Rules      []identity.Rule      `json:"rules"`
+	Timetables []identity.Timetable `json:"timetables"`
+	Calendar   identity.Calendar    `json:"calendar"`
 }
 
 // Approval says who lets a device on the network.

@@ -15,7 +15,8 @@ func Diff(old, new Config) []string {
 	d.zones(old, new)
 	d.dns(old.DNS, new.DNS)
 	d.time(old.Time, new.Time)
-	d.groups(old.Groups, new.Groups)
+	d.groups(old, new)
+	d.filter(old, new)
 	d.portal(old.Portal, new.Portal)
 	d.reservations(old.Reservations, new.Reservations)
 	return d

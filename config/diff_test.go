@@ -75,6 +75,8 @@ func alter(t *testing.T, v reflect.Value) {
 		p[5]++
 	case *Duration:
 		*p++
+	case *identity.Date:
+		p.Day++
 	default:
 		switch v.Kind() {
 		case reflect.String:

@@ -9,6 +9,10 @@
 // otherwise the one before comes back by itself, also after a crash or a power
 // cut.
 //
+// What a school decides about the filter has types in package identity, because
+// they travel to the filter as they are: Config holds them and keeps the rules
+// about them.
+//
 // factory.json boots a box nobody configured; reference.json explains every key.
 // A new key needs a field in config.go, a rule in a validate file, a sentence in
 // a diff file and a remark in reference.json: tests find the last two missing. A

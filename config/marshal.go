@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+
+	"stairgate/config/identity"
 )
 
 // Marshal writes c as Parse reads it: indented, keys in the order of the types,
@@ -34,8 +37,14 @@ func clone(c Config) Config {
 	c.Time.Servers = list(c.Time.Servers)
 	c.Groups = list(c.Groups)
 	for i := range c.Groups {
-		c.Groups[i].Block = list(c.Groups[i].Block)
+		g := &c.Groups[i]
+		g.Categories = list(g.Categories)
+		for k := range g.Categories {
+			g.Categories[k].Of = list(g.Categories[k].Of)
+		}
+		g.Platforms = slices.Clone(g.Platforms)
 	}
+	c.Filter = cloneFilter(c.Filter)
 	c.Portal.AUP.Clauses = list(c.Portal.AUP.Clauses)
 	if c.Portal.TLS != nil {
 		tls := *c.Portal.TLS
@@ -43,6 +52,27 @@ func clone(c Config) Config {
 	}
 	c.Reservations = list(c.Reservations)
 	return c
+}
+
+func cloneFilter(f Filter) Filter {
+	f.Rules = list(f.Rules)
+	for i := range f.Rules {
+		f.Rules[i].Names = slices.Clone(f.Rules[i].Names)
+		f.Rules[i].Categories = slices.Clone(f.Rules[i].Categories)
+	}
+	f.Timetables = list(f.Timetables)
+	for i := range f.Timetables {
+		t := &f.Timetables[i]
+		t.On = slices.Clone(t.On)
+		t.Slots = list(t.Slots)
+		for k := range t.Slots {
+			t.Slots[k].Days = list(t.Slots[k].Days)
+		}
+	}
+	f.Calendar = identity.Calendar{
+		Terms: list(f.Calendar.Terms), Holidays: list(f.Calendar.Holidays), Inset: list(f.Calendar.Inset),
+	}
+	return f
 }
 
 // list copies a slice; the copy is never nil.

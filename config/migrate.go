@@ -15,10 +15,10 @@ type step func(doc map[string]any)
 // chain holds the steps in order: element 0 lifts version 1 to 2.
 type chain []step
 
-// migrations is the chain of this program. It is empty because version 1 is the
-// first that any school has; a step from a version that never left the workshop
-// would be code without a user. The mechanism is proven by a chain of the tests.
-var migrations = chain{}
+// migrations is the chain of this program.
+var migrations = chain{
+	blockListsToRules,
+}
 
 // latest is the version the chain ends at.
 func (c chain) latest() int { return len(c) + 1 }

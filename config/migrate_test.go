@@ -86,6 +86,7 @@ func TestMigrationChain(t *testing.T) {
 // dialect of the reference that has the old key.
 func TestParseMigratesFirst(t *testing.T) {
 	doc, _ := read(referenceText)
+	doc["version"] = json.Number("1")
 	doc["line"] = map[string]any{"socket": "eth0", "mode": "dhcp"}
 	delete(doc, "wan")
 	old, err := json.Marshal(doc)
@@ -99,10 +100,8 @@ func TestParseMigratesFirst(t *testing.T) {
 		doc["wan"] = map[string]any{"port": "eth0", "mode": "dhcp"}
 		delete(doc, "line")
 	}}
-	_, err = parse(old, lift)
-	want := "version: The version is 2; write 1." // all that the rules of today have against it
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	if _, err = parse(old, lift); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -112,7 +111,7 @@ func TestMigrationsEndAtVersion(t *testing.T) {
 		t.Errorf("the chain ends at version %d, Version is %d", got, Version)
 	}
 	for _, text := range [][]byte{factoryText, referenceText} {
-		if !bytes.Contains(text, []byte(`"version": 1`)) {
+		if !bytes.Contains(text, []byte(`"version": 2`)) {
 			t.Error("an embedded file is not of the latest version")
 		}
 	}

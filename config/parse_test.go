@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"stairgate/config/identity"
 )
 
 // Whatever a person can write wrong gets a place and a sentence.
@@ -118,7 +120,10 @@ func TestCloneSharesNothing(t *testing.T) {
 	copied := clone(c)
 	copied.Zones[0].Ports[0], copied.Zones[1].Name = "x", "x"
 	copied.DNS.Upstreams[0], copied.DNS.RebindAllow[0] = netip.AddrPort{}, "x"
-	copied.Time.Servers[0], copied.Groups[0].Block[0] = "x", "x"
+	copied.Time.Servers[0], copied.Groups[0].Categories[0].Of[0] = "x", "x"
+	copied.Groups[1].Platforms[0], copied.Filter.Rules[0].Names[0], copied.Filter.Rules[1].Categories[0] = "x", "x", "x"
+	copied.Filter.Timetables[0].On[0], copied.Filter.Timetables[0].Slots[0].Days[0] = "x", "x"
+	copied.Filter.Calendar.Terms[0].Name, copied.Filter.Calendar.Inset[0] = "x", identity.Date{}
 	copied.Portal.AUP.Clauses[0], copied.Portal.TLS.Host = "x", "x"
 	copied.Reservations[0].Name = "x"
 	if !bytes.Equal(before, Marshal(c)) {
@@ -171,6 +176,8 @@ func FuzzParse(f *testing.F) {
 	f.Add(factoryText)
 	f.Add(referenceText)
 	f.Add([]byte(`{"version": 1, "version": 1}`))
+	f.Add([]byte(`{"version": 1, "groups": [{"block": 7}, null], "filter": []}`))
+	f.Add([]byte(`{"version": 2, "filter": {"rules": [{"made": "", "device": 5}], "calendar": null}}`))
 	f.Add([]byte(`{"version": 1e3}`))
 	f.Add([]byte(`{"version": 1, "zones": [{"address": "::1%eth0/64", "pool": null}], "wan": []}`))
 	f.Add(changed(f, []byte(`zones[0].address = "255.255.255.255/16"`)))

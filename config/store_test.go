@@ -435,7 +435,7 @@ func TestStoreUnusableCurrent(t *testing.T) {
 func TestStoreOlderProgramLeavesNewerFileAlone(t *testing.T) {
 	dir := t.TempDir()
 	keep(t, open(t, dir), named(t, "Ashfield"))
-	newer := []byte(`{"version": 2, "of": "the future"}`)
+	newer := []byte(`{"version": 99, "of": "the future"}`)
 	if err := os.WriteFile(filepath.Join(dir, currentFile), newer, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -16,10 +16,7 @@ func checkGroups(c Config, say say) {
 	if n := len(c.Groups); n > maxGroups {
 		say("groups", "There are %d groups; the box takes at most %d.", n, maxGroups)
 	}
-	var categories []identity.Category
-	for _, info := range identity.Categories() {
-		categories = append(categories, info.ID)
-	}
+	times := timetableIDs(c)
 	ids, names := map[string]int{}, map[string]int{}
 	for i, g := range c.Groups {
 		path := index("groups", i)
@@ -32,14 +29,11 @@ func checkGroups(c Config, say say) {
 			say(path+".name", `Pages show the group's name. Write it in one line of at most %d letters, such as "Staff".`, most)
 		}
 		unique(say, path+".name", "group name", names, g.Name, i, "groups")
-		seen := map[identity.Category]int{}
-		for k, category := range g.Block {
-			at := index(path+".block", k)
-			choose(say, at, category, "category", categories...)
-			if slices.Contains(categories, category) {
-				once(say, at, seen, category, k, path+".block")
-			}
+		checkGroupCategories(g.Categories, times, path+".categories", say)
+		if g.YouTube != "" {
+			choose(say, path+".youtube", g.YouTube, "mode of YouTube called", identity.YouTubeOff, identity.YouTubeModerate, identity.YouTubeStrict)
 		}
+		checkPlatforms(g.Platforms, path+".platforms", say)
 		if g.Admin && g.Child {
 			say(path+".admin", "Children must not open the admin pages. Take either admin or child away from the group %s.", quote(g.ID))
 		}

@@ -15,6 +15,7 @@ const (
 	maxQName   = 1024 // a 255-octet name with every octet escaped as \DDD
 	maxWord    = 64   // type, action, category, rcode
 	maxRule    = 256
+	maxList    = 256
 )
 
 // check refuses what no portal page lets a person send; the sentence is for
@@ -44,7 +45,7 @@ func (b Batch) check() error {
 		return fmt.Errorf("a batch has at most %d rows, not %d", MaxBatch, len(b.Queries))
 	}
 	for i, q := range b.Queries {
-		if len(q.Name) > maxQName || len(q.Rule) > maxRule ||
+		if len(q.Name) > maxQName || len(q.Rule) > maxRule || len(q.List) > maxList ||
 			len(q.Type) > maxWord || len(q.Action) > maxWord || len(q.Category) > maxWord || len(q.Rcode) > maxWord {
 			return fmt.Errorf("row %d of the batch is too long", i)
 		}
@@ -60,7 +61,7 @@ func (q *Query) clip() {
 	for _, f := range []struct {
 		s     *string
 		limit int
-	}{{&q.Name, maxQName}, {&q.Rule, maxRule}, {&q.Type, maxWord}, {&q.Action, maxWord}, {&q.Category, maxWord}, {&q.Rcode, maxWord}} {
+	}{{&q.Name, maxQName}, {&q.Rule, maxRule}, {&q.List, maxList}, {&q.Type, maxWord}, {&q.Action, maxWord}, {&q.Category, maxWord}, {&q.Rcode, maxWord}} {
 		if len(*f.s) > f.limit {
 			*f.s = strings.ToValidUTF8((*f.s)[:f.limit], "")
 		}

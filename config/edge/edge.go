@@ -53,6 +53,7 @@ type Query struct {
 	Action   string     `json:"x"` // "allow", "block", "local", "refuse", "error"
 	Category string     `json:"c,omitempty"`
 	Rule     string     `json:"r,omitempty"`
+	List     string     `json:"l,omitempty"` // which list put the name in its category
 	Rcode    string     `json:"s,omitempty"`
 }
 

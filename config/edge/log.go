@@ -35,6 +35,10 @@ func (c *Client) Log(q Query) {
 	}
 }
 
+// Lost counts a row that was not put on the queue because too many came: the next
+// batch says so.
+func (c *Client) Lost() { c.log.dropped.Add(1) }
+
 // deliver sends batches until ctx ends, then what is left. A batch whose answer
 // was lost is sent again: a row twice in the log is better than none.
 func (c *Client) deliver(ctx context.Context) {

@@ -10,7 +10,10 @@ const (
 	Pornography Category = "pornography"
 	Illegal     Category = "illegal"
 	Malware     Category = "malware"
+	SelfHarm    Category = "self-harm"
+	Violence    Category = "violence"
 	Hate        Category = "hate"
+	Drugs       Category = "drugs"
 	Gaming      Category = "gaming"
 	Gambling    Category = "gambling"
 	Social      Category = "social"
@@ -19,7 +22,9 @@ const (
 	Shopping    Category = "shopping"
 	Streaming   Category = "streaming"
 	Piracy      Category = "piracy"
-	Bypass      Category = "bypass" // VPN, proxy, Tor, encrypted DNS
+	Bypass      Category = "bypass"    // VPN, proxy, Tor, encrypted DNS
+	Downloads   Category = "downloads" // programs and apps
+	AI          Category = "ai"        // assistants and picture makers
 )
 
 // Categories lists every category with the words a person reads, in the order
@@ -29,10 +34,15 @@ func Categories() []CategoryInfo {
 		{Illegal, "Illegal content", true},
 		{Pornography, "Pornography", true},
 		{Malware, "Malware, phishing and scams", true},
+		{SelfHarm, "Self-harm and suicide", false},
+		{Violence, "Violence and weapons", false},
 		{Hate, "Hate and extremism", false},
+		{Drugs, "Drugs and smoking", false},
 		{Bypass, "Ways round the filter (VPN, proxy, encrypted DNS)", false},
 		{Gambling, "Gambling", false},
 		{Piracy, "Piracy and illegal downloads", false},
+		{Downloads, "Programs and apps to download", false},
+		{AI, "Artificial intelligence (assistants, pictures)", false},
 		{Gaming, "Games", false},
 		{Social, "Social networks", false},
 		{Chat, "Chat and messaging", false},

@@ -23,7 +23,7 @@ func TestLockedCategories(t *testing.T) {
 			t.Errorf("Info of %s: %+v, %t", c.ID, info, ok)
 		}
 	}
-	if len(seen) != 13 {
+	if len(seen) != 18 {
 		t.Errorf("%d categories", len(seen))
 	}
 	if _, ok := identity.Category("politics").Info(); ok {

@@ -39,12 +39,16 @@ type Client struct {
 
 // Group is a set of people or devices that share one filter policy.
 type Group struct {
-	ID    string     `json:"id"`
-	Name  string     `json:"name"`
-	Block []Category `json:"block"`           // besides the locked ones, which are always blocked
-	Sign  bool       `json:"sign"`            // an adult must sign the policy before being online
-	Child bool       `json:"child,omitempty"` // show the children's block page
-	Admin bool       `json:"admin,omitempty"` // may open the admin pages
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Categories []CategoryRule `json:"categories"`           // besides the locked ones, which are always blocked
+	SafeSearch bool           `json:"safesearch,omitempty"` // search engines in their safe mode only
+	YouTube    YouTube        `json:"youtube,omitempty"`    // restricted mode; "" is off
+	AllowOnly  bool           `json:"allow_only,omitempty"` // nothing but what was allowed by name
+	Platforms  []string       `json:"platforms,omitempty"`  // Platform.ID: allowed by name, with what they need
+	Sign       bool           `json:"sign"`                 // an adult must sign the policy before being online
+	Child      bool           `json:"child,omitempty"`      // show the children's block page
+	Admin      bool           `json:"admin,omitempty"`      // may open the admin pages
 }
 
 // Name is a host name of the school's own network.
@@ -92,6 +96,8 @@ type Data struct {
 	AUP         Policy           `json:"aup"`
 	CapportURL  string           `json:"capport_url,omitempty"` // RFC 8908 API, only with a publicly valid certificate
 	Refusal     string           `json:"refusal,omitempty"`     // set while nobody can be admitted: the sentence that says why
+	Policy      Filter           `json:"policy"`                // what the school decided besides its groups
+	Lists       ListsInfo        `json:"lists"`                 // the category database in use
 }
 
 // Snapshot is an immutable, indexed Data.

@@ -32,7 +32,7 @@ func nursery() identity.Data {
 			{ID: "guest", Name: "Visitors", Prefix: netip.MustParsePrefix("192.168.78.0/24"), Addr: netip.MustParseAddr("192.168.78.1")},
 		},
 		Groups: []identity.Group{
-			{ID: "staff", Name: "Staff", Block: []identity.Category{identity.Gambling}, Sign: true},
+			{ID: "staff", Name: "Staff", Categories: identity.Blocking(identity.Gambling), Sign: true},
 			{ID: "children", Name: "Children", Child: true},
 			{ID: "visitors", Name: "Visitors", Sign: true},
 		},
