@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"time"
 
 	"stairgate/config/identity"
@@ -11,59 +12,82 @@ type Action string
 
 // The actions.
 const (
-	Allow Action = "allow"
-	Block Action = "block"
+	Allow   Action = "allow"
+	Block   Action = "block"
+	Warn    Action = "warn"    // the block page, from which a person may go on
+	Rewrite Action = "rewrite" // answered with another name's addresses: SafeSearch
 )
 
-// Categories is the set of categories a name is in. The category database
-// implements it.
+// Categories is a set of categories as other packages have it. What a set on a
+// fast path says, say with Question.Set: an interface may cost an allocation.
 type Categories interface {
 	Has(c identity.Category) bool
 }
 
-// Question is everything a verdict depends on.
+// Sourced is a Categories that knows which list put the name in a category.
+type Sourced interface {
+	List(c identity.Category) string
+}
+
+// Question is everything a verdict depends on besides the Rules.
 type Question struct {
 	Client identity.Client
-	Group  identity.Group // of the client; the zero Group blocks the locked categories only
-	Name   string         // lower case, no final dot
+	Name   string // lower case, no final dot
 
-	// Categories of the name; nil when it is in none.
+	// Set is the categories of the name. Categories, when it is not nil, adds to
+	// it, and names the list if it is Sourced.
+	Set        identity.CategorySet
 	Categories Categories
 	// Essential is set for a name that a device needs for its updates, its
 	// certificates or to see that it is online, or that a child in danger needs.
-	// No list may block it.
+	// No list may block it, but the one of illegal content.
 	Essential bool
+	// Led is set for a name that an answer leads to (a CNAME, the target of an
+	// HTTPS record), with By the verdict on the name that was asked for. Where
+	// that was opened by name, only what is locked still stops it: sites keep
+	// their pictures with hosts of other names.
+	Led bool
+	By  Verdict
 
-	Contact string    // whom to ask, "Ms Ahmed in the office"
-	Now     time.Time // for rules that depend on the time
+	Now time.Time
+
+	// Group and Contact are read by the function Decide only; Rules know them.
+	Group   identity.Group
+	Contact string
 }
 
 // Verdict is the answer to a Question.
 type Verdict struct {
 	Action   Action
-	Rule     string            // which rule decided, for the log: "locked", "group/staff"
+	Rule     string            // which rule decided, for the log: "locked", "group/staff", "rule/kahoot"
 	Category identity.Category // that decided; empty when none did
+	List     string            // that put the name in the category, as far as the question tells
 	Sentence string            // for people; empty when allowed
+	Named    bool              // opened by its name: what it leads to is open too, unless locked
+
+	// Target is, for Rewrite, the name whose addresses are the answer, as a CNAME
+	// for A, AAAA and HTTPS alike. Where the operator gives an address and no
+	// name, Target is empty and Addr is the answer to A; every other type is
+	// answered empty.
+	Target string
+	Addr   netip.Addr
 }
 
-// Rules, as they stand in Verdict.Rule. A group's rule is RuleGroup + its ID.
+// Rules, as they stand in Verdict.Rule. Those that end in a slash are followed
+// by an ID.
 const (
 	RuleEssential  = "essential"
 	RuleLocked     = "locked"
 	RuleQuarantine = "quarantine"
-	RuleGroup      = "group/"
+	RuleUnblock    = "open/"       // Unblock.ID: opened for a while
+	RuleOwn        = "rule/"       // identity.Rule.ID
+	RulePlatform   = "platform/"   // identity.Platform.ID
+	RuleAllowOnly  = "allow-only/" // Group.ID
+	RuleGroup      = "group/"      // Group.ID
+	RuleSafeSearch = "safesearch/" // Group.ID
+	RuleYouTube    = "youtube/"    // Group.ID
 	RuleDefault    = "default"
 )
-
-// Decide is the filter. It always answers: a name no rule knows is allowed.
-func Decide(q Question) Verdict {
-	for _, r := range rules {
-		if v, ok := r(q); ok {
-			return v
-		}
-	}
-	return Verdict{Action: Allow, Rule: RuleDefault}
-}
 
 // ClassAt is what c may do at now. A snapshot outlives the sessions in it while
 // the writer is away, so the end of a session is looked at with every query, as
@@ -73,4 +97,14 @@ func ClassAt(c identity.Client, now time.Time) identity.Class {
 		return identity.Admitted
 	}
 	return identity.Quarantined
+}
+
+// Decide answers from q.Group alone, without anything the school decided
+// besides its groups. Whoever has a Snapshot compiles its Rules and asks them.
+func Decide(q Question) Verdict {
+	q.Client.Group = q.Group.ID
+	return Compile(&identity.Data{
+		School: identity.School{Contact: q.Contact},
+		Groups: []identity.Group{q.Group},
+	}).Decide(q)
 }

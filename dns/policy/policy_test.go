@@ -19,8 +19,8 @@ func (s in) Has(c identity.Category) bool { return slices.Contains(s, c) }
 var (
 	admitted    = identity.Client{Class: identity.Admitted}
 	quarantined = identity.Client{Class: identity.Quarantined}
-	staff       = identity.Group{ID: "staff", Name: "Staff", Block: []identity.Category{identity.Gambling, identity.Social}}
-	child       = identity.Group{ID: "children", Name: "Children", Block: []identity.Category{identity.Gaming}, Child: true}
+	staff       = identity.Group{ID: "staff", Name: "Staff", Categories: identity.Blocking(identity.Gambling, identity.Social)}
+	child       = identity.Group{ID: "children", Name: "Children", Categories: identity.Blocking(identity.Gaming), Child: true}
 	technician  = identity.Group{ID: "technician", Name: "Technician", Admin: true}
 )
 
@@ -35,21 +35,21 @@ func TestDecide(t *testing.T) {
 		want Verdict // without the sentence
 	}{
 		"in no category":                  {Question{Client: admitted, Group: staff}, Verdict{Action: Allow, Rule: RuleDefault}},
-		"a category the group blocks":     {Question{Client: admitted, Group: staff, Categories: in{identity.Social}}, Verdict{Block, "group/staff", identity.Social, ""}},
+		"a category the group blocks":     {Question{Client: admitted, Group: staff, Categories: in{identity.Social}}, Verdict{Action: Block, Rule: "group/staff", Category: identity.Social}},
 		"a category it does not block":    {Question{Client: admitted, Group: staff, Categories: in{identity.Gaming}}, Verdict{Action: Allow, Rule: RuleDefault}},
-		"locked, for staff":               {Question{Client: admitted, Group: staff, Categories: in{identity.Pornography}}, Verdict{Block, RuleLocked, identity.Pornography, ""}},
-		"locked, for the technician":      {Question{Client: admitted, Group: technician, Categories: in{identity.Malware}}, Verdict{Block, RuleLocked, identity.Malware, ""}},
-		"locked, for no group at all":     {Question{Client: admitted, Categories: in{identity.Illegal}}, Verdict{Block, RuleLocked, identity.Illegal, ""}},
-		"locked, in quarantine":           {Question{Client: quarantined, Group: staff, Categories: in{identity.Pornography}}, Verdict{Block, RuleLocked, identity.Pornography, ""}},
+		"locked, for staff":               {Question{Client: admitted, Group: staff, Categories: in{identity.Pornography}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Pornography}},
+		"locked, for the technician":      {Question{Client: admitted, Group: technician, Categories: in{identity.Malware}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Malware}},
+		"locked, for no group at all":     {Question{Client: admitted, Categories: in{identity.Illegal}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Illegal}},
+		"locked, in quarantine":           {Question{Client: quarantined, Group: staff, Categories: in{identity.Pornography}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Pornography}},
 		"the group's, in quarantine":      {Question{Client: quarantined, Group: staff, Categories: in{identity.Social}}, Verdict{Action: Allow, Rule: RuleQuarantine}},
 		"after the end of the session":    {Question{Client: expired, Group: staff, Categories: in{identity.Social}}, Verdict{Action: Allow, Rule: RuleQuarantine}},
-		"just before the end":             {Question{Client: tonight, Group: staff, Categories: in{identity.Social}}, Verdict{Block, "group/staff", identity.Social, ""}},
+		"just before the end":             {Question{Client: tonight, Group: staff, Categories: in{identity.Social}}, Verdict{Action: Block, Rule: "group/staff", Category: identity.Social}},
 		"essential wins over the group":   {Question{Client: admitted, Group: staff, Categories: in{identity.Social}, Essential: true}, Verdict{Action: Allow, Rule: RuleEssential}},
 		"essential wins over a list":      {Question{Client: admitted, Group: staff, Categories: in{identity.Malware}, Essential: true}, Verdict{Action: Allow, Rule: RuleEssential}},
-		"the gravest category is named":   {Question{Client: admitted, Group: staff, Categories: in{identity.Social, identity.Gambling}}, Verdict{Block, "group/staff", identity.Gambling, ""}},
-		"locked before the group's":       {Question{Client: admitted, Group: staff, Categories: in{identity.Social, identity.Pornography}}, Verdict{Block, RuleLocked, identity.Pornography, ""}},
-		"a group that blocks a locked":    {Question{Client: admitted, Group: identity.Group{ID: "x", Block: []identity.Category{identity.Pornography}}, Categories: in{identity.Pornography}}, Verdict{Block, RuleLocked, identity.Pornography, ""}},
-		"a category nobody knows":         {Question{Client: admitted, Group: identity.Group{ID: "x", Block: []identity.Category{"cats"}}, Categories: in{"cats"}}, Verdict{Action: Allow, Rule: RuleDefault}},
+		"the gravest category is named":   {Question{Client: admitted, Group: staff, Categories: in{identity.Social, identity.Gambling}}, Verdict{Action: Block, Rule: "group/staff", Category: identity.Gambling}},
+		"locked before the group's":       {Question{Client: admitted, Group: staff, Categories: in{identity.Social, identity.Pornography}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Pornography}},
+		"a group that blocks a locked":    {Question{Client: admitted, Group: identity.Group{ID: "x", Categories: identity.Blocking(identity.Pornography)}, Categories: in{identity.Pornography}}, Verdict{Action: Block, Rule: RuleLocked, Category: identity.Pornography}},
+		"a category nobody knows":         {Question{Client: admitted, Group: identity.Group{ID: "x", Categories: identity.Blocking("cats")}, Categories: in{"cats"}}, Verdict{Action: Allow, Rule: RuleDefault}},
 		"a client that is not said to be": {Question{Group: staff, Categories: in{identity.Social}}, Verdict{Action: Allow, Rule: RuleQuarantine}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestDecide(t *testing.T) {
 			if (got.Sentence == "") != (got.Action == Allow) {
 				t.Errorf("%s with the sentence %q", got.Action, got.Sentence)
 			}
-			got.Sentence = ""
+			got.Sentence, got.Named = "", false
 			if got != x.want {
 				t.Errorf("%+v, want %+v", got, x.want)
 			}
@@ -76,7 +76,7 @@ func TestSentences(t *testing.T) {
 		{staff, identity.Gambling, "Gambling: blocked for Staff. If you need this site for your work, ask Ms Ahmed."},
 		{technician, identity.Malware, "Malware, phishing and scams: blocked for everybody, and no setting opens it. If this site is wrongly in that category, tell Ms Ahmed."},
 		{child, identity.Gaming, "This page is not for children. Please tell a grown-up. (Grown-ups: Games is blocked here; ask Ms Ahmed.)"},
-		{identity.Group{Block: []identity.Category{identity.Chat}}, identity.Chat, "Chat and messaging: blocked for your group. If you need this site for your work, ask Ms Ahmed."},
+		{identity.Group{Categories: identity.Blocking(identity.Chat)}, identity.Chat, "Chat and messaging: blocked for your group. If you need this site for your work, ask Ms Ahmed."},
 	} {
 		got := Decide(Question{Client: admitted, Group: x.group, Name: "www.secret.example", Categories: in{x.category}, Contact: "Ms Ahmed", Now: noon}).Sentence
 		if got != x.want {
@@ -107,14 +107,14 @@ func FuzzDecide(f *testing.F) {
 				block = append(block, c.ID)
 			}
 		}
-		q := Question{Client: quarantined, Group: identity.Group{ID: "g", Block: block}, Categories: set, Essential: essential, Now: noon}
+		q := Question{Client: quarantined, Group: identity.Group{ID: "g", Categories: identity.Blocking(block...)}, Categories: set, Essential: essential, Now: noon}
 		if signedIn {
 			q.Client = admitted
 			q.Client.Until = noon.Add(time.Duration(left))
 		}
 		online := signedIn && left > 0
 		shared := slices.ContainsFunc(set, block.Has)
-		want := !essential && (locked || online && shared)
+		want := set.Has(identity.Illegal) || !essential && (locked || online && shared)
 		v := Decide(q)
 		if got := v.Action == Block; got != want {
 			t.Fatalf("%+v: %+v", q, v)
