@@ -12,7 +12,10 @@ import (
 //go:embed names/*.txt
 var files embed.FS
 
-const essentialFile = "essential"
+const (
+	essentialFile = "essential"
+	builtinSource = "built-in" // as Explain calls it
+)
 
 // Builtin is the table that comes with the program.
 func Builtin() *Table { return builtin() }

@@ -116,7 +116,7 @@ func TestEscapedDot(t *testing.T) {
 	}
 }
 
-func BenchmarkLookup(b *testing.B) {
+func BenchmarkBuiltin(b *testing.B) {
 	t := Builtin()
 	names := []string{"www.bbc.co.uk", "m.facebook.com", "captive.apple.com", "a.very.deep.name.of.some.content.network.example.net"}
 	b.ReportAllocs()

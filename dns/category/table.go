@@ -21,6 +21,12 @@ type Listing struct {
 	Exact      bool   // the name only, not what is below it
 	Essential  bool   // never blocked; Categories is empty
 	Categories []identity.Category
+
+	// What only a downloaded list says; a Table takes none of it.
+	Directory string // of a UT1 tree, such as "adult"
+	Exception bool   // takes the name out of this list again
+	Important bool   // stands against an exception; an important exception against that
+	Cancelled bool   // takes back the same listing of this list ($badfilter)
 }
 
 // Table is a Database held in memory.
@@ -36,7 +42,7 @@ func New(listings []Listing) (*Table, error) {
 	for _, l := range listings {
 		s := SetOf(l.Categories...)
 		for _, c := range l.Categories {
-			if _, ok := bits[c]; !ok {
+			if SetOf(c) == 0 {
 				return nil, fmt.Errorf("listing %s: there is no category %q", l.Name, c)
 			}
 		}
@@ -45,6 +51,9 @@ func New(listings []Listing) (*Table, error) {
 				return nil, fmt.Errorf("listing %s: it is essential, so it cannot be in a category", l.Name)
 			}
 			s = essentialBit
+		}
+		if l.Exception || l.Important || l.Cancelled {
+			return nil, fmt.Errorf("listing %s: only a downloaded list has exceptions", l.Name)
 		}
 		if s == 0 {
 			return nil, fmt.Errorf("listing %s: it is in no category", l.Name)
@@ -63,27 +72,60 @@ func New(listings []Listing) (*Table, error) {
 
 // Lookup implements Database.
 func (t *Table) Lookup(name string) Set {
+	s, _ := t.lookup(name)
+	return s
+}
+
+// lookup tells too whether the name is essential or lies below an essential one.
+func (t *Table) lookup(name string) (s Set, essential bool) {
 	// From the name upwards. Walking up, the first essential suffix ends the walk:
 	// it would empty whatever stands above it.
-	s := t.exact[name]
+	s = t.exact[name]
 	if s.Essential() {
-		return s
+		return s, true
 	}
 	for rest := name; ; {
 		here := t.below[rest]
 		if here.Essential() {
 			if s == 0 {
-				return here
+				return here, true
 			}
-			return s
+			return s, true
 		}
 		s |= here
 		next, ok := parent(rest)
 		if !ok {
-			return s
+			return s, false
 		}
 		rest = next
 	}
+}
+
+// explain tells which listings speak of a name, the outermost first.
+func (t *Table) explain(s *split) []Hit {
+	var out []Hit
+	for i := s.labels - 1; i >= 0; i-- {
+		name := s.suffix(i)
+		for _, exact := range []bool{false, true} {
+			here := t.below[name]
+			if exact {
+				here = 0
+				if s.whole(i) {
+					here = t.exact[name]
+				}
+			}
+			if here.Essential() {
+				for above := range out {
+					out[above].Counts = false
+				}
+				out = append(out, Hit{Entry: name, Exact: exact, Source: builtinSource, Exception: true})
+			}
+			for _, c := range here.Categories() {
+				out = append(out, Hit{Entry: name, Exact: exact, Category: c, Source: builtinSource, Counts: true})
+			}
+		}
+	}
+	return out
 }
 
 // Len is the number of listings.
