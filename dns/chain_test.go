@@ -87,12 +87,12 @@ func TestPanicCostsOneQuery(t *testing.T) {
 func TestPanicInPolicy(t *testing.T) {
 	u := newResolver(t, "a.example. 60 IN CNAME bad.example.\nbad.example. 60 IN A 198.51.100.1")
 	c := newChain(t, nursery(u.addr))
-	c.decide = func(q policy.Question) policy.Verdict {
+	c.decide = func(r *policy.Rules, q policy.Question) policy.Verdict {
 		if q.Name == "bad.example" {
 			var none []int
 			_ = none[len(q.Name)]
 		}
-		return policy.Decide(q)
+		return r.Decide(q)
 	}
 	for _, name := range []string{"bad.example", "a.example", "a.example"} {
 		if a := c.ask(t, "staff", name, dns.TypeA); a.Rcode != dns.RcodeServerFailure {
@@ -128,7 +128,7 @@ func TestPolicyChangesAtOnce(t *testing.T) {
 	}
 	closed := nursery(u.addr)
 	closed.Version++
-	closed.Groups[0].Block = append(closed.Groups[0].Block, identity.Shopping)
+	closed.Groups[0].Categories = append(slices.Clone(closed.Groups[0].Categories), identity.Blocking(identity.Shopping)...)
 	c.set(closed)
 	if got := resolve(); got != "192.168.77.1" {
 		t.Errorf("blocked a moment ago: %s", got)

@@ -29,16 +29,16 @@ func (p clientPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns
 	if r.Question[0].Qclass != dns.ClassINET {
 		return dns.RcodeRefused, nil // CoreDNS lets CHAOS through to a plugin named forward
 	}
-	snap := p.s.opt.Snapshot()
-	if snap == nil {
+	v := p.s.view()
+	if v == nil {
 		return dns.RcodeRefused, nil
 	}
 	addr := addrOf(w.RemoteAddr())
-	zone, ok := snap.ZoneOf(addr)
+	who, ok := v.asker(addr, new(asker))
 	if !ok {
 		return dns.RcodeRefused, nil
 	}
-	q := newQuery(snap, addr, zone, r, p.s.opt.Now())
+	q := newQuery(v, who, r, p.s.opt.Now())
 	if q.class == identity.Quarantined {
 		if !p.s.limit.allow(addr, q.now) {
 			p.s.counts.limited.Add(1)

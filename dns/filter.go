@@ -27,14 +27,24 @@ func (p filterPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns
 	if q.qtype == dns.TypeANY {
 		return dns.RcodeSuccess, w.WriteMsg(any8482(r))
 	}
-	v, essential := p.s.verdict(q, q.name)
-	if v.Action == policy.Block {
-		return dns.RcodeSuccess, w.WriteMsg(blocked(q, r, v))
+	set := p.s.opt.Categories.Lookup(q.name)
+	v := p.s.judge(q.view, &q.client, q.name, set, q.now, nil)
+	if t := p.s.watch(&q.client, q.name, set, q.now); !stops(v) && stops(t) {
+		v = t
 	}
-	q.rule = v.Rule
+	if stops(v) {
+		return dns.RcodeSuccess, w.WriteMsg(blocked(q, r, v, q.name))
+	}
+	q.action, q.rule, q.category, q.judged = action(v.Action), v.Rule, v.Category, q.name
 
-	jw := &judgeWriter{ResponseWriter: w, s: p.s, q: q, req: r, essential: essential}
-	rcode, err := p.next.ServeDNS(ctx, jw, r)
+	jw := &judgeWriter{ResponseWriter: w, s: p.s, q: q, req: r, from: led{v, set.Essential()}, rewritten: v.Action == policy.Rewrite}
+	var rcode int
+	var err error
+	if jw.rewritten {
+		rcode, err = p.rewrite(ctx, jw, r, v)
+	} else {
+		rcode, err = p.next.ServeDNS(ctx, jw, r)
+	}
 	if !jw.written && rcode == dns.RcodeServerFailure {
 		// Nobody answered. The reason is written here and not in forward, because
 		// the cache between them takes the OPT record away.
@@ -46,36 +56,26 @@ func (p filterPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns
 	return rcode, err
 }
 
-// verdict asks the policy about a name for the client of q.
-func (s *Server) verdict(q *query, name string) (v policy.Verdict, essential bool) {
-	set := s.opt.Categories.Lookup(name)
-	question := policy.Question{
-		Client:    q.client,
-		Group:     q.group,
-		Name:      name,
-		Essential: set.Essential(),
-		Contact:   q.snap.Data().School.Contact,
-		Now:       q.now,
-	}
-	if !set.Empty() {
-		question.Categories = set
-	}
-	return s.decide(question), set.Essential()
-}
-
 // blocked answers with the address of the block page: the box, in the client's own
 // zone. The zones have IPv4 only, so AAAA has no page to lead to and is answered
 // empty; a browser then uses the A record. HTTPS and SVCB are answered empty too:
 // their address hints and keys would lead past the page. So is any other type.
-func blocked(q *query, r *dns.Msg, v policy.Verdict) *dns.Msg {
-	q.action, q.rule, q.category = actionBlock, v.Rule, v.Category
+//
+// Judged is the name the verdict is on: the one asked for, or one it leads to.
+func blocked(q *query, r *dns.Msg, v policy.Verdict, judged string) *dns.Msg {
+	q.action, q.rule, q.category, q.judged = action(v.Action), v.Rule, v.Category, judged
 	m := address(r, q.zone.Addr, ttlBlocked)
 	m.Authoritative = false
-	code := dns.ExtendedErrorCodeFiltered // 17: the school asked for this for a group
-	if v.Rule == policy.RuleLocked || v.Rule == ruleRebind {
-		code = dns.ExtendedErrorCodeBlocked // 15: the box does this for everybody
+	return explain(m, r, blockCode(v.Rule), v.Sentence)
+}
+
+// blockCode is the Extended DNS Error (RFC 8914) of a blocked name.
+func blockCode(rule string) uint16 {
+	switch rule {
+	case policy.RuleLocked, policy.RuleTunnel, ruleRebind:
+		return dns.ExtendedErrorCodeBlocked // 15: the box does this for everybody
 	}
-	return explain(m, r, code, v.Sentence)
+	return dns.ExtendedErrorCodeFiltered // 17: the school asked for this for a group
 }
 
 // Rules for questions that are not answered at all.

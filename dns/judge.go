@@ -15,7 +15,8 @@ type judgeWriter struct {
 	s         *Server
 	q         *query
 	req       *dns.Msg
-	essential bool // the question is for an essential name
+	from      led  // the name that was asked for, and the verdict on it
+	rewritten bool // the answer is another name's, for this group only
 	written   bool
 }
 
@@ -26,8 +27,12 @@ func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		w.q.action = actionError
 	}
-	if v, bad := w.judge(m); bad {
-		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, v))
+	inside := w.leadsInside(m)
+	if v, name, bad := w.judge(m); bad {
+		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, v, name))
+	}
+	if inside && !mayBePrivate(w.q) {
+		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, rebindVerdict(w.q), w.q.name))
 	}
 	altered := false
 	for _, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
@@ -38,27 +43,50 @@ func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
 	if altered {
 		m.AuthenticatedData = false // no longer what the resolver vouched for
 	}
+	if !inside && !w.rewritten {
+		w.keep(m)
+	}
 	return w.ResponseWriter.WriteMsg(m)
 }
 
-// judge asks about every name and every address in the answer.
-func (w *judgeWriter) judge(m *dns.Msg) (policy.Verdict, bool) {
-	rebindAllowed := mayBePrivate(w.q)
+// judge asks about every name the answer leads to; name is the one that is blocked.
+func (w *judgeWriter) judge(m *dns.Msg) (v policy.Verdict, name string, bad bool) {
 	for _, section := range [][]dns.RR{m.Answer, m.Extra} {
 		for _, rr := range section {
-			// An essential name stays open wherever its owner moves it: it leads to
-			// content networks that lists are full of.
-			if target := targetOf(rr); target != "" && !w.essential {
-				if v, _ := w.s.verdict(w.q, target); v.Action == policy.Block {
-					return v, true
+			if name := targetOf(rr); name != "" {
+				v := w.s.judge(w.q.view, &w.q.client, name, w.s.opt.Categories.Lookup(name), w.q.now, &w.from)
+				if stops(v) {
+					return v, name, true
 				}
-			}
-			if !rebindAllowed && slices.ContainsFunc(addressesOf(rr), w.inside) {
-				return rebindVerdict(w.q), true
 			}
 		}
 	}
-	return policy.Verdict{}, false
+	return policy.Verdict{}, "", false
+}
+
+// leadsInside reports whether an address in the answer is one of ours, or could be.
+func (w *judgeWriter) leadsInside(m *dns.Msg) bool {
+	for _, section := range [][]dns.RR{m.Answer, m.Extra} {
+		for _, rr := range section {
+			if slices.ContainsFunc(addressesOf(rr), w.inside) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keep gives the answer to the fast path. It is one for everybody: it was allowed to
+// go to this client, but the names it leads to are judged again for whoever asks next.
+func (w *judgeWriter) keep(m *dns.Msg) {
+	name := plainWire(w.q.name)
+	if name == nil {
+		return
+	}
+	o := w.req.IsEdns0()
+	if a := newWireAnswer(m); a != nil {
+		w.s.answers.put(name, w.q.qtype, variant(o != nil && o.Do(), w.req.CheckingDisabled, w.req.AuthenticatedData), w.q.now, a)
+	}
 }
 
 // inside reports whether an address belongs to a network of ours, or could.

@@ -21,28 +21,43 @@ const (
 	maxConnsClient = 16  // of one client, so that one cannot take them all
 )
 
-// bind opens both transports at a.
-func bind(a netip.AddrPort) (net.PacketConn, net.Listener, error) {
+// bind opens both transports at a, an IPv4 address: as many UDP sockets as there are
+// workers, among which the kernel divides the clients, and one for TCP.
+func bind(a netip.AddrPort) (udp []*net.UDPConn, tcp net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, c := range udp {
+				c.Close()
+			}
+			err = fmt.Errorf("binding DNS at %s: %w", a, err)
+		}
+	}()
 	lc := net.ListenConfig{Control: control}
-	udp, err := lc.ListenPacket(context.Background(), "udp", a.String())
-	if err != nil {
-		return nil, nil, fmt.Errorf("binding DNS at %s: %w", a, err)
+	at := a.String()
+	for range workers() {
+		c, err := lc.ListenPacket(context.Background(), "udp4", at)
+		if err != nil {
+			return udp, nil, err
+		}
+		udp = append(udp, c.(*net.UDPConn))
+		at = c.LocalAddr().String() // with port 0 the kernel chose one, and all share it
 	}
-	// With port 0 the kernel chose one: both transports share it.
-	tcp, err := lc.Listen(context.Background(), "tcp", udp.LocalAddr().String())
-	if err != nil {
-		udp.Close()
-		return nil, nil, fmt.Errorf("binding DNS at %s: %w", a, err)
+	// One socket for TCP, which nobody shares: a second dnsd fails here.
+	if tcp, err = lc.Listen(context.Background(), "tcp4", at); err != nil {
+		return udp, nil, err
 	}
 	return udp, &fairListener{Listener: tcp, open: make(map[netip.Addr]int)}, nil
 }
 
 // control prepares a socket before it is bound.
-func control(_, _ string, c syscall.RawConn) error {
+func control(network, _ string, c syscall.RawConn) error {
 	var errs error
 	err := c.Control(func(fd uintptr) {
+		if network == "udp4" {
+			errs = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		}
 		// A bridge may get its address a moment after we start: bind all the same.
-		errs = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
+		errs = errors.Join(errs, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1))
 		// As root beyond net.core.rmem_max, else up to it. Either is a help, neither a
 		// need.
 		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {

@@ -2,7 +2,6 @@ package dns
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -15,10 +14,10 @@ import (
 // query is one question on its way through the chain: what client found out, and
 // what the plugins below did with it, for the log. It belongs to one goroutine.
 type query struct {
-	snap   *identity.Snapshot // the one snapshot this query is answered from
+	view   *view              // the one view this query is answered from
+	snap   *identity.Snapshot // of view
 	client identity.Client
 	class  identity.Class
-	group  identity.Group
 	zone   identity.Zone
 	now    time.Time
 
@@ -28,6 +27,7 @@ type query struct {
 	action   action
 	rule     string
 	category identity.Category
+	judged   string  // the name that is in that category: this one, or one it leads to
 	failure  failure // set by forward when no resolver answered
 }
 
@@ -36,7 +36,7 @@ type action string
 
 const (
 	actionAllow  action = "allow"
-	actionBlock  action = "block"
+	actionBlock  action = "block" // or what else policy.Action says
 	actionLocal  action = "local"
 	actionRefuse action = "refuse"
 	actionError  action = "error"
@@ -55,32 +55,18 @@ func asked(ctx context.Context) *query {
 }
 
 // newQuery says who asks what.
-func newQuery(snap *identity.Snapshot, addr netip.Addr, zone identity.Zone, r *dns.Msg, now time.Time) *query {
-	c, _ := snap.Lookup(addr)
+func newQuery(v *view, who *asker, r *dns.Msg, now time.Time) *query {
 	return &query{
-		snap:   snap,
-		client: c,
-		class:  policy.ClassAt(c, now),
-		group:  groupOf(snap, c),
-		zone:   zone,
+		view:   v,
+		snap:   v.snap,
+		client: who.client,
+		class:  policy.ClassAt(who.client, now),
+		zone:   who.zone,
 		now:    now,
 		name:   normalise(r.Question[0].Name),
 		qtype:  r.Question[0].Qtype,
 		action: actionAllow,
 	}
-}
-
-// groupOf finds a client's group. A snapshot that names a group it does not have
-// is a mistake, and a mistake must not open anything: everything listed is blocked.
-func groupOf(snap *identity.Snapshot, c identity.Client) identity.Group {
-	if g, ok := snap.Group(c.Group); ok {
-		return g
-	}
-	g := identity.Group{ID: c.Group}
-	for _, info := range identity.Categories() {
-		g.Block = append(g.Block, info.ID)
-	}
-	return g
 }
 
 // normalise gives the form in which names are compared: lower case, no final dot.

@@ -26,7 +26,7 @@ func (p querylogPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *d
 	// client will see.
 	answered, act := dns.RcodeServerFailure, actionError
 	defer func() {
-		p.s.opt.Log(edge.Query{
+		p.s.log(edge.Query{
 			Time:     q.now,
 			Version:  q.snap.Version(),
 			Addr:     q.client.Addr,
@@ -36,7 +36,7 @@ func (p querylogPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *d
 			Category: string(q.category),
 			Rule:     q.rule,
 			Rcode:    dns.RcodeToString[answered],
-		})
+		}, q.judged)
 	}()
 	rcode, err = p.next.ServeDNS(ctx, rec, r)
 	answered, act = rcode, q.action

@@ -35,21 +35,22 @@ func (l *limiter) allow(a netip.Addr, now time.Time) bool {
 	defer l.mu.Unlock()
 	b, known := l.buckets[a]
 	if !known && len(l.buckets) >= rateClients && !l.sweep(now) {
-		return l.others.take(now)
+		return l.others.take(now, rateAllowed)
 	}
-	ok := b.take(now)
+	ok := b.take(now, rateAllowed)
 	l.buckets[a] = b
 	return ok
 }
 
-// take takes one question at now; the zero bucket is full.
-func (b *bucket) take(now time.Time) bool {
-	left := min(b.left+now.Sub(b.at).Seconds()*rateAllowed, rateAllowed)
+// take takes one at now, of allowed a second and as many at once; the zero bucket is
+// full.
+func (b *bucket) take(now time.Time, allowed float64) bool {
+	left := min(b.left+now.Sub(b.at).Seconds()*allowed, allowed)
 	if b.at.IsZero() {
-		left = rateAllowed
+		left = allowed
 	}
 	// A clock that was set back adds nothing, and takes nothing away.
-	b.left, b.at = max(left, min(b.left, rateAllowed)), now
+	b.left, b.at = max(left, min(b.left, allowed)), now
 	if b.left < 1 {
 		return false
 	}

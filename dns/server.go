@@ -34,8 +34,10 @@ type Options struct {
 	Snapshot func() *identity.Snapshot
 	// Categories of a name; nil for category.Builtin.
 	Categories category.Database
-	// Log takes a row of the query log and never blocks; nil for no log.
-	Log func(edge.Query)
+	// Log takes a row of the query log and never blocks; nil for no log. Lost is told
+	// of a row that was not given to it because too many came; nil for nobody.
+	Log  func(edge.Query)
+	Lost func()
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 	// Error takes a line for the operator; nil for none. It never contains a name
@@ -46,9 +48,14 @@ type Options struct {
 // Server answers DNS. Make it with New, then Listen, then Run.
 type Server struct {
 	opt       Options
-	decide    func(policy.Question) policy.Verdict
+	decide    func(*policy.Rules, policy.Question) policy.Verdict
 	config    *dnsserver.Config
+	newest    atomic.Pointer[view]
+	preparing sync.Mutex // a view
+	answers   *answers
+	tunnel    *policy.Tunnel
 	limit     *limiter
+	logLimit  logLimit
 	upstreams *upstreams
 	sockets   []socket
 	counts    counts
@@ -57,13 +64,15 @@ type Server struct {
 
 // Counts are totals since the start.
 type Counts struct {
-	Queries uint64 // that reached the chain
+	Queries uint64 // that were not dropped as nonsense
+	Fast    uint64 // of these, answered without the chain
+	Lost    uint64 // because the chain was too far behind
 	Panics  uint64 // each cost one query
 	Limited uint64 // refused because a client in quarantine asked too often
 	Failed  uint64 // no resolver answered
 }
 
-type counts struct{ queries, panics, limited, failed atomic.Uint64 }
+type counts struct{ queries, fast, lost, panics, limited, failed atomic.Uint64 }
 
 // New reads the Corefile and builds the chain. Nothing is bound yet.
 func New(o Options) (*Server, error) {
@@ -73,13 +82,20 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = func(edge.Query) {}
 	}
+	if o.Lost == nil {
+		o.Lost = func() {}
+	}
 	if o.Error == nil {
 		o.Error = func(string) {}
 	}
 	if o.Categories == nil {
 		o.Categories = category.Builtin()
 	}
-	s := &Server{opt: o, decide: policy.Decide, limit: newLimiter(), upstreams: newUpstreams()}
+	kept, err := newAnswers(o.Now())
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opt: o, decide: (*policy.Rules).Decide, answers: kept, tunnel: new(policy.Tunnel), limit: newLimiter(), upstreams: newUpstreams()}
 	config, err := configure(s)
 	if err != nil {
 		return nil, fmt.Errorf("building the DNS chain: %w", err)
@@ -98,10 +114,12 @@ func Addresses(snap *identity.Snapshot) []netip.AddrPort {
 	return slices.Compact(out)
 }
 
-// socket is one address, bound for both transports.
+// socket is one address, bound for both transports. CoreDNS reads what the fast path
+// leaves of udp from rest.
 type socket struct {
 	server *dnsserver.Server
-	udp    net.PacketConn
+	udp    []*net.UDPConn
+	rest   net.PacketConn
 	tcp    net.Listener
 }
 
@@ -121,6 +139,7 @@ func (s *Server) Listen(addrs []netip.AddrPort) (err error) {
 		if k.udp, k.tcp, err = bind(a); err != nil {
 			return err
 		}
+		k.rest = newHandover(k.udp[0], &s.counts.lost)
 		s.sockets = append(s.sockets, k)
 	}
 	return nil
@@ -130,7 +149,7 @@ func (s *Server) Listen(addrs []netip.AddrPort) (err error) {
 func (s *Server) Bound() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, k := range s.sockets {
-		if a, err := netip.ParseAddrPort(k.udp.LocalAddr().String()); err == nil {
+		if a, err := netip.ParseAddrPort(k.rest.LocalAddr().String()); err == nil {
 			out = append(out, a)
 		}
 	}
@@ -144,10 +163,13 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, k := range s.sockets {
-		wg.Go(func() { cancel(k.server.ServePacket(k.udp)) })
+		for _, c := range k.udp {
+			wg.Go(func() { cancel(s.work(c, k.rest.(*handover))) })
+		}
+		wg.Go(func() { cancel(k.server.ServePacket(k.rest)) })
 		wg.Go(func() { cancel(k.server.Serve(k.tcp)) })
 	}
-	wg.Go(func() { s.watch(ctx, cancel) })
+	wg.Go(func() { s.watchAddresses(ctx, cancel) })
 	<-ctx.Done()
 	err := context.Cause(ctx)
 	s.close()
@@ -158,8 +180,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// watch compares what is bound with what the newest snapshot wants.
-func (s *Server) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+// watchAddresses compares what is bound with what the newest snapshot wants.
+func (s *Server) watchAddresses(ctx context.Context, cancel context.CancelCauseFunc) {
 	bound := s.Bound()
 	for _, a := range bound {
 		if a.Port() != Port {
@@ -186,7 +208,9 @@ func (s *Server) close() {
 	for _, k := range s.sockets {
 		// The sockets are ours, so they are closed here even when the server never
 		// started on them.
-		k.udp.Close()
+		for _, c := range k.udp {
+			c.Close()
+		}
 		k.tcp.Close()
 		_ = k.server.Stop()
 	}
@@ -196,6 +220,8 @@ func (s *Server) close() {
 func (s *Server) Counts() Counts {
 	return Counts{
 		Queries: s.counts.queries.Load(),
+		Fast:    s.counts.fast.Load(),
+		Lost:    s.counts.lost.Load(),
 		Panics:  s.counts.panics.Load(),
 		Limited: s.counts.limited.Load(),
 		Failed:  s.counts.failed.Load(),

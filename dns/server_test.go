@@ -115,11 +115,11 @@ func TestAddressesChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, a := range Addresses(snap.Load()) {
-			s.sockets = append(s.sockets, socket{udp: boundTo{at: net.UDPAddrFromAddrPort(a)}})
+			s.sockets = append(s.sockets, socket{rest: boundTo{at: net.UDPAddrFromAddrPort(a)}})
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		go s.watch(ctx, cancel)
+		go s.watchAddresses(ctx, cancel)
 
 		d.Version, d.Groups = 8, d.Groups[:1]
 		snap.Store(identity.New(d))

@@ -9,6 +9,13 @@ import (
 // Systems ask for certain names before they use another resolver by themselves.
 // The answers are the same for everybody, signed in or not, and for every type.
 
+// Names of the signals; what lies below them too.
+const (
+	signalFirefox  = "use-application-dns.net"
+	signalRelay    = "mask.icloud.com"
+	signalRelayToo = "mask-h2.icloud.com"
+)
+
 // ruleSignal is the rule of these answers in the query log.
 const ruleSignal = "canary"
 
@@ -22,10 +29,10 @@ const ruleSignal = "canary"
 //	                                     (RFC 9462 section 6.4: never forwarded).
 func signals(q *query, r *dns.Msg) *dns.Msg {
 	switch {
-	case under(q.name, "use-application-dns.net"):
+	case under(q.name, signalFirefox):
 		q.rule = ruleSignal
-		return negative(r, dns.RcodeNameError, "use-application-dns.net", ttlLocal)
-	case under(q.name, "mask.icloud.com"), under(q.name, "mask-h2.icloud.com"):
+		return negative(r, dns.RcodeNameError, signalFirefox, ttlLocal)
+	case under(q.name, signalRelay), under(q.name, signalRelayToo):
 		q.action, q.rule, q.category = actionBlock, ruleSignal, identity.Bypass
 		return negative(r, dns.RcodeNameError, "icloud.com", ttlLocal)
 	case under(q.name, "resolver.arpa"):
