@@ -19,7 +19,7 @@ const (
 func (db *DB) openRecords(steps []string) (alarms []string, err error) {
 	f, out, err := opening{
 		path: filepath.Join(db.dir, "records.db"), synchronous: "FULL", id: recordsID, steps: steps,
-		checkUpTo: 1 << 30, vacuum: "NONE", room: db.reserve.release, now: db.now,
+		checkUpTo: 1 << 30, vacuum: "NONE", copies: true, room: db.reserve.release, now: db.now,
 	}.open()
 	if err != nil {
 		return nil, err

@@ -32,11 +32,12 @@ type file struct {
 //	busy_timeout         a tool that looks at the file holds us up, not off
 //	trusted_schema(0)    a doctored file cannot make us run its functions
 //	temp_store(MEMORY)   the root file system is read-only
+//	secure_delete        what is deleted is overwritten: people have a right to it
 //	journal_size_limit   a log that grew during a long read shrinks again
 func dsn(path, synchronous string, readOnly bool) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"foreign_keys(1)", "trusted_schema(0)", "temp_store(MEMORY)", "journal_size_limit(4194304)",
+		"foreign_keys(1)", "trusted_schema(0)", "temp_store(MEMORY)", "secure_delete(1)", "journal_size_limit(4194304)",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")

@@ -5,6 +5,7 @@ package records
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,11 +120,12 @@ func TestQueryLogLeavesRoom(t *testing.T) {
 	c, disk := newClock(), small(t)
 	db := openClean(t, filepath.Join(disk, "records"), c)
 	var batch []Query
-	for i := range 500 {
-		batch = append(batch, Query{Time: c.Now(), MAC: macA, Name: fmt.Sprintf("n%d.example.com", i), Rule: strings.Repeat("x", 100)})
-	}
 	var err error
 	for n := 0; err == nil && n < 1000; n++ {
+		batch = batch[:0]
+		for i := range 500 { // no two alike, as a device makes them that means harm
+			batch = append(batch, Query{Time: c.Now(), MAC: macA, Name: fmt.Sprintf("n%x.%x.example.com", rand.Uint64(), rand.Uint64()), Rule: fmt.Sprint(n, i)})
+		}
 		err = db.LogQueries(batch)
 	}
 	if !errors.Is(err, ErrNotWritten) || !strings.Contains(db.Problems()["queries"], "paused") {
@@ -134,7 +136,7 @@ func TestQueryLogLeavesRoom(t *testing.T) {
 		must(t, err)
 	}
 	must(t, db.Writable())
-	if _, err := db.PruneQueries(c.Now(), 90, 1000); err != nil {
+	if _, err := db.PruneQueries(c.Now(), QueryLimits{Days: 90, Rows: 1000}); err != nil {
 		t.Fatal(err)
 	}
 	must(t, db.LogQueries(batch))

@@ -42,10 +42,10 @@ func readMigrations(files fs.FS, dir string) (out []string) {
 
 var errNewer = errors.New("written by a newer version of this program")
 
-// migrate brings f to the newest schema, each step in one transaction. Before
-// the first step of a file that is in use, a copy of it stays beside it: an
+// migrate brings f to the newest schema, each step in one transaction. With
+// keep, a copy of a file that is in use stays beside it before the first step: an
 // update that is taken back finds its own records there.
-func (f *file) migrate(steps []string) error {
+func (f *file) migrate(steps []string, keep bool) error {
 	var have int
 	if err := f.row(`PRAGMA user_version`).Scan(&have); err != nil {
 		return fmt.Errorf("reading the schema version: %w", err)
@@ -53,7 +53,7 @@ func (f *file) migrate(steps []string) error {
 	if have > len(steps) {
 		return fmt.Errorf("schema %d, this program knows %d: %w", have, len(steps), errNewer)
 	}
-	if have > 0 && have < len(steps) {
+	if keep && have > 0 && have < len(steps) {
 		if err := f.copyTo(versionCopy(f.path, have)); err != nil {
 			return fmt.Errorf("copying before a migration: %w", err)
 		}

@@ -114,6 +114,9 @@ func cleanText(s string, limit int) (string, bool) {
 // label is text a machine sent (a host name, an address): whatever cannot be
 // shown is left out, and so is what is too long.
 func label(s string, limit int) string {
+	if len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+		return strings.TrimSpace(s) // nearly every name on the network
+	}
 	out := make([]rune, 0, min(len(s), limit))
 	for _, r := range strings.ToValidUTF8(s, "") {
 		if len(out) == limit {

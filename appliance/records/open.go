@@ -22,6 +22,7 @@ type opening struct {
 	checkUpTo   int64       // a larger file is not read through at the start
 	vacuum      string      // auto_vacuum of a new file
 	room        func() bool // makes room on a full disk; false: there is none to make
+	copies      bool        // a copy stays from before a migration
 	now         func() time.Time
 }
 
@@ -58,7 +59,7 @@ func (o opening) open() (*file, outcome, error) {
 	if out.aside != "" && out.reason == nil {
 		out.reason = fmt.Errorf("its main part is gone: %w", errUnsound)
 	}
-	if errors.Is(out.reason, errNewer) {
+	if errors.Is(out.reason, errNewer) && o.copies {
 		out.older = copyFile(versionCopy(o.path, len(o.steps)), o.path) == nil
 	}
 	if !out.older {
@@ -127,7 +128,7 @@ func (o opening) load() (_ *file, err error) {
 			return nil, fmt.Errorf("%s: %w", verdict, errUnsound)
 		}
 	}
-	return f, f.migrate(o.steps)
+	return f, f.migrate(o.steps, o.copies)
 }
 
 // create makes an empty file under another name and renames it when it is
@@ -144,7 +145,7 @@ func (o opening) create() error {
 	ctx := context.Background()
 	_, err = f.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA auto_vacuum = %s; VACUUM`, o.id, o.vacuum))
 	if err == nil {
-		err = f.migrate(o.steps)
+		err = f.migrate(o.steps, o.copies)
 	}
 	if err == nil {
 		_, err = f.conn.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)

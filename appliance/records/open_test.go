@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -306,9 +307,9 @@ func TestNewerIsSetAside(t *testing.T) {
 	dir := used(t, c, false)
 	now := migrations()
 	next := schemas{
-		records: append(now.records[:1:1], `-- BEFORE: x. AFTER: y.
+		records: append(slices.Clone(now.records), `-- BEFORE: x. AFTER: y.
 			CREATE TABLE visitors (id INTEGER PRIMARY KEY) STRICT;`),
-		queries: append(now.queries[:1:1], `CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;`),
+		queries: append(now.queries[:len(now.queries):len(now.queries)], `CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;`),
 	}
 	// The update keeps everything, and a copy of how it was.
 	db, alarms, err := open(dir, c.Now, next)
@@ -356,7 +357,7 @@ func TestMigrationThatFailsChangesNothing(t *testing.T) {
 	c := newClock()
 	dir := used(t, c, false)
 	broken := migrations()
-	broken.records = append(broken.records[:1:1], `CREATE TABLE half (id INTEGER) STRICT; CREATE TABLE nonsense (`)
+	broken.records = append(slices.Clone(broken.records), `CREATE TABLE half (id INTEGER) STRICT; CREATE TABLE nonsense (`)
 	_, _, err := open(dir, c.Now, broken)
 	if err == nil {
 		t.Fatal("a broken migration went through")

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ type queryLog struct {
 	swap sync.RWMutex // held for reading while file is used
 	file *file        // nil: cannot be opened
 	shut bool
+
+	spoilt atomic.Int64 // a block met that cannot be read
 }
 
 func (q *queryLog) opening() opening {
@@ -31,7 +34,9 @@ func (q *queryLog) opening() opening {
 		// A log of months is gigabytes: reading it through would hold the boot up.
 		// Damage deep inside is found when it is met, and handled the same way.
 		checkUpTo: 64 << 20,
-		vacuum:    "INCREMENTAL", room: func() bool { return false }, now: q.now,
+		// And no copy from before a migration: it would be kept for longer than its
+		// rows may be.
+		vacuum: "INCREMENTAL", room: func() bool { return false }, now: q.now,
 	}
 }
 

@@ -44,6 +44,9 @@ var (
 	ErrAVFuture        = &Refusal{"av-date-future", "The date of the anti-virus check lies in the future. Give the day on which it was done."}
 	ErrText            = &Refusal{"text", "That text is too long or holds characters that cannot be shown: please write at most 1,000 letters."}
 	ErrReason          = &Refusal{"reason-missing", "Say why this device is taken off the network: the reason is kept on file (at most 1,000 letters)."}
+	ErrSubject         = &Refusal{"subject-missing", "Name one person, or choose one device."}
+	ErrLookupReason    = &Refusal{"reason-missing", "Say why: the reason is kept on file (at most 1,000 letters)."}
+	ErrQueryDays       = &Refusal{"days", "The query log is kept for 7 to 400 days. Write a number of days between these."}
 	ErrAccountExists   = &Refusal{"account-exists", "There is an account of that name already. Choose another name."}
 	ErrNotFirst        = &Refusal{"not-first", "The first account has been made already. Sign in with it and make further ones there."}
 	ErrAccountName     = &Refusal{"account-name", "An account name has 2 to 64 letters, digits, dots, hyphens or @."}

@@ -2,7 +2,7 @@ package records
 
 // Setting is a value the box itself keeps, such as the day of its last report;
 // ok is false when it was never set. What the school decides is in the
-// configuration, not here.
+// configuration, not here (but for how long the query log is kept: QueryLimits).
 func (db *DB) Setting(key string) (value string, ok bool, err error) {
 	value, ok, err = one(db.file, func(s scanner) (v string, err error) { return v, s.Scan(&v) },
 		`SELECT value FROM settings WHERE key = ?`, key)
@@ -15,7 +15,9 @@ func (db *DB) SetSetting(key, value string) error {
 		return errSettingTooLarge
 	}
 	return db.write(protecting, "storing a setting", func(t *tx) error {
-		_, err := t.exec(`INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
+		_, err := t.exec(setSetting, key, value)
 		return err
 	})
 }
+
+const setSetting = `INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`
