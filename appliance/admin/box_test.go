@@ -23,9 +23,13 @@ import (
 	"stairgate/appliance/admin"
 	"stairgate/appliance/admin/ca"
 	"stairgate/appliance/health"
+	"stairgate/appliance/lists"
+	"stairgate/appliance/metrics"
 	"stairgate/appliance/records"
 	"stairgate/config"
 	"stairgate/config/identity"
+	"stairgate/dns/category"
+	"stairgate/dns/policy"
 )
 
 const (
@@ -55,6 +59,7 @@ type box struct {
 	records *records.DB
 	store   *config.Store
 	health  *health.Board
+	lists   *lists.Library
 	server  *httptest.Server
 	addrs   map[identity.MAC]netip.Addr
 
@@ -95,8 +100,12 @@ func newBox(t testing.TB) *box {
 	b.must(b.records.SetSetting("setup.code", setupCode))
 	code, err := admin.SetupCode(b.records)
 	b.must(err)
+	b.lists, err = lists.Open(lists.Options{Dir: dir + "/lists", Now: b.now, Seed: "box"})
+	b.must(err)
+	t.Cleanup(func() { b.must(b.lists.Close()) })
 	pages, err := admin.New(admin.Options{
-		Records: b.records, Config: b.store, Health: b.health, Snapshot: b.snapshot, Kick: b.reconcile,
+		Records: b.records, Config: b.store, Health: b.health, Lists: b.lists, Snapshot: b.snapshot,
+		Explain: b.explain, Kick: b.reconcile, Prune: b.prune, Metrics: metrics.New(b.standing),
 		CA: authority, Now: b.now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), SetupCode: code,
 	})
 	b.must(err)
@@ -108,6 +117,24 @@ func newBox(t testing.TB) *box {
 	t.Cleanup(b.server.Close)
 	b.reconcile()
 	return b
+}
+
+func (b *box) prune() error {
+	limits, err := b.records.QueryLimits()
+	b.must(err)
+	_, err = b.records.PruneQueries(b.now(), limits)
+	return err
+}
+
+// standing is what the appliance counts, of this box.
+func (b *box) standing() metrics.Standing {
+	s := metrics.Standing{Version: "test", Devices: map[string]int{}, Online: len(b.snapshot().Members())}
+	devices, err := b.records.Devices()
+	b.must(err)
+	for _, d := range devices {
+		s.Devices[string(d.State)]++
+	}
+	return s
 }
 
 type testLog struct{ t testing.TB }
@@ -145,7 +172,15 @@ func (b *box) snapshot() *identity.Snapshot {
 // reconcile is what the appliance does after a change: a new snapshot.
 func (b *box) reconcile() {
 	cfg := b.store.Effective()
-	d := identity.Data{Version: 1, Groups: cfg.Groups, Domain: cfg.DNS.Domain}
+	unblocks, err := b.records.LiveUnblocks(b.now())
+	b.must(err)
+	d := identity.Data{
+		Version: 1, Groups: cfg.Groups, Domain: cfg.DNS.Domain, School: identity.School(cfg.School),
+		Policy: identity.Filter{
+			Rules: cfg.Filter.Rules, Timetables: cfg.Filter.Timetables, Calendar: cfg.Filter.Calendar,
+			Clock: cfg.Time.Zone, Unblocks: unblocks,
+		},
+	}
 	if old := b.snapshot(); old != nil {
 		d.Version = old.Version() + 1
 	}
@@ -175,6 +210,14 @@ func (b *box) reconcile() {
 	b.mu.Lock()
 	b.snap = snap
 	b.mu.Unlock()
+}
+
+// explain asks the filter, as the appliance does.
+func (b *box) explain(c identity.Client, name string, at time.Time) (policy.Explanation, bool) {
+	set := category.Builtin().Lookup(name)
+	return policy.Compile(b.snapshot().Data()).Explain(policy.Question{
+		Client: c, Name: name, Set: set.CategorySet(), Essential: set.Essential(), Now: at,
+	}), true
 }
 
 // seen lets a device join the network.
@@ -266,6 +309,13 @@ func (w *browser) post(path string, fields ...string) answer {
 	req.Header.Set("Origin", w.b.server.URL)
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	return w.do(req)
+}
+
+// lookUp searches the query log, as the form does.
+func (w *browser) lookUp(fields ...string) answer {
+	w.b.t.Helper()
+	w.get("/queries")
+	return w.post("/queries", fields...)
 }
 
 // hidden is the value of a hidden field of the page shown last.
@@ -364,7 +414,7 @@ func writeText(out *strings.Builder, n *html.Node) {
 			switch attr("type") {
 			case "hidden":
 				return
-			case "checkbox":
+			case "checkbox", "radio":
 				mark := "[ ] "
 				if has("checked") {
 					mark = "[x] "
@@ -442,7 +492,7 @@ func nursery(t testing.TB) *box {
 	for i, q := range []records.Query{
 		{Name: "www.bbc.co.uk", Type: "A", Action: "allow"},
 		{Name: "a-very-long-host-name-of-a-content-network.cdn.example-of-a-long-domain.co.uk", Type: "HTTPS", Action: "allow"},
-		{Name: "www.bet365.com", Type: "A", Action: "block", Category: "gambling"},
+		{Name: "www.bet365.com", Type: "A", Action: "block", Category: "gambling", Rule: "group/technician", List: "built in"},
 		{Name: "gate.school.internal", Type: "A", Action: "local"},
 	} {
 		q.Time, q.MAC, q.Device, q.Person, q.Addr = b.now().Add(time.Duration(i)*time.Second), laptop, "Technician\u2019s laptop", "Priya Shah", b.addrs[laptop]

@@ -67,13 +67,26 @@ func TestEveryPageInABrowser(t *testing.T) {
 	b.health.Report("wan", "The broadband line is unplugged. Push the cable into the port marked Internet.", b.now().Add(-20*time.Minute))
 	pages := []string{
 		"/", "/devices", "/devices/" + phone.String(), "/devices/" + laptop.String() + "/revoke", "/online", "/signatures", "/signatures/1",
-		"/groups", "/queries", "/settings", "/settings/history", "/settings/reference", "/audit", "/account", "/certificate", "/nothing",
+		"/groups", "/lists", "/rules", "/rules/new", "/timetables", "/timetables/at/lunch", "/timetables/calendar", "/open", "/why",
+		"/why?name=www.facebook.com&whom=group+staff", "/queries", "/queries/export?person=Priya+Shah", "/queries/erase?person=Priya+Shah", "/queries/keep",
+		"/monitoring", "/settings", "/settings/history", "/settings/reference", "/audit", "/account", "/certificate", "/nothing",
 	}
 	for _, path := range pages {
 		examine(t, ctx, b.server.URL, path, string(axe))
 	}
 	b.health.Report("wan", "", b.now())
 	examine(t, ctx, b.server.URL, "/?well", string(axe))
+
+	// A search of the query log: refused without a reason, then with rows.
+	b.must(chromedp.Do(ctx, chromedp.Navigate(b.server.URL+"/queries"), chromedp.SendKeys(css("#person"), "priya shah"), chromedp.SendKeys(css("#from-day"), "31"),
+		chromedp.Click(css("main button[type=submit]")), chromedp.WaitVisible(css(".govuk-error-summary"))))
+	look(t, ctx, "queries-refused", string(axe))
+	b.must(chromedp.Do(ctx, chromedp.SetValue(css("#from-day"), "20"), chromedp.SetValue(css("#from-month"), "11"), chromedp.SetValue(css("#from-year"), "2026"),
+		chromedp.SendKeys(css("#reason"), "A complaint of today"),
+		chromedp.Click(css("main button[type=submit]")), chromedp.WaitVisible(css("#found"))))
+	look(t, ctx, "queries-found", string(axe))
+	b.must(chromedp.Do(ctx, chromedp.Navigate(b.server.URL+"/monitoring"), chromedp.Click(css("form[action='/monitoring'] button")), chromedp.WaitVisible(css(".govuk-inset-text"))))
+	look(t, ctx, "monitoring-token", string(axe))
 
 	// A form that is refused, as the browser shows it.
 	b.must(chromedp.Do(ctx, chromedp.Navigate(b.server.URL+"/devices/"+tablet.String()),
@@ -82,7 +95,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 	look(t, ctx, "refused", string(axe))
 
 	// A change of what is blocked: checked, tried, kept.
-	b.must(chromedp.Do(ctx, chromedp.Navigate(b.server.URL+"/groups"), chromedp.Click(css("label[for=block-staff-social]")),
+	b.must(chromedp.Do(ctx, chromedp.Navigate(b.server.URL+"/groups"), chromedp.SetValue(css("#category-staff-social"), "warn"),
 		chromedp.Click(css("main button[type=submit]")), chromedp.WaitVisible(css("#window"))))
 	look(t, ctx, "proposal", string(axe))
 	b.must(chromedp.Do(ctx, chromedp.Click(css("main button[type=submit]")), chromedp.WaitVisible(css(".sg-countdown"))))

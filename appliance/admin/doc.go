@@ -26,6 +26,14 @@
 //
 // A panic in a page costs that page.
 //
+// # What the school decides about the filter
+//
+// Groups, rules, timetables and the calendar are settings: a form becomes a
+// candidate of the settings' text, in which only the letters of that value
+// change; it is shown in sentences, tried, and kept or taken back like any other.
+// Opening something for a while is a record: it takes itself back. Nothing here
+// opens a locked category; the filter would not do it either.
+//
 // # What it changes
 //
 // Every change goes through records and is audited with the name of who made

@@ -93,8 +93,18 @@ func (f *form) require(name, sentence string) string {
 	return v
 }
 
-// date reads the three boxes name-day, name-month and name-year.
+// date reads the three boxes name-day, name-month and name-year, for a day that
+// has been.
 func (f *form) date(name, what string, now time.Time) time.Time {
+	t := f.dateAhead(name, what, now)
+	if t.After(now) {
+		f.fail(name, upperFirst(strings.TrimPrefix(what, "the "))+" must be today or in the past.")
+	}
+	return t
+}
+
+// dateAhead reads the three boxes for any day.
+func (f *form) dateAhead(name, what string, now time.Time) time.Time {
 	day, month, year := f.text(name+"-day"), f.text(name+"-month"), f.text(name+"-year")
 	var missing []string
 	for _, part := range []struct{ word, v string }{{"a day", day}, {"a month", month}, {"a year", year}} {
@@ -119,10 +129,15 @@ func (f *form) date(name, what string, now time.Time) time.Time {
 		f.fail(name, upperFirst(strings.TrimPrefix(what, "the "))+" must be a real date, such as "+now.Format("2 1 2006")+".")
 		return time.Time{}
 	}
-	if t.After(now) {
-		f.fail(name, upperFirst(strings.TrimPrefix(what, "the "))+" must be today or in the past.")
-	}
 	return t
+}
+
+// dateIfAny is date for three boxes that may be empty: then it is the zero time.
+func (f *form) dateIfAny(name, what string, now time.Time) time.Time {
+	if f.text(name+"-day")+f.text(name+"-month")+f.text(name+"-year") == "" {
+		return time.Time{}
+	}
+	return f.date(name, what, now)
 }
 
 // monthOf reads "3", "03", "mar" or "March".
@@ -205,4 +220,25 @@ func (f field) DescribedBy() string {
 		ids = append(ids, f.Name+"-error")
 	}
 	return strings.Join(ids, " ")
+}
+
+// menu is a field whose value is chosen from a list.
+type menu struct {
+	field
+	All     string // the words for no choice; "": one must be chosen
+	Choices []choice
+}
+
+// newMenu is called by templates: choose .Form "action" "What came of it" "Everything" .Actions.
+func newMenu(f *form, name, label, all string, choices []choice) menu {
+	return menu{field{Form: f, Name: name, Label: label}, all, choices}
+}
+
+type choice struct{ Value, Text string }
+
+func deviceChoices(devices []device) (out []choice) {
+	for _, d := range devices {
+		out = append(out, choice{d.MAC.String(), upperFirst(d.Title())})
+	}
+	return out
 }

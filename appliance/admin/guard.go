@@ -59,7 +59,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"It was not carried out. Open these pages at "+s.address()+" and do it there.")
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+	r.Body = http.MaxBytesReader(w, r.Body, limitOf(r))
 	s.mux.ServeHTTP(w, r)
 }
 
@@ -139,40 +139,54 @@ func formToken(cookie string) string {
 // member wraps a page for people who are signed in.
 func (s *Server) member(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.hasAccount(w, r) {
-			return
-		}
-		v, err := s.resume(w, r)
-		if err != nil {
-			s.fail(w, r, "reading the session", err)
-			return
-		}
-		if v == nil {
-			next := ""
-			if r.Method == http.MethodGet && r.URL.Path != "/" {
-				next = "?next=" + url.QueryEscape(r.URL.RequestURI())
-			}
-			http.Redirect(w, r, "/login"+next, http.StatusSeeOther)
-			return
-		}
-		r = r.WithContext(withVisit(r.Context(), v))
-		if v.role != roleTechnician && r.URL.Path != "/logout" {
-			s.sorry(w, r, http.StatusForbidden, "These pages are for the technician",
-				"Your account is for something else. Ask the technician for what you need, or sign out below.")
+		r, ok := s.signedIn(w, r)
+		if !ok {
 			return
 		}
 		if r.Method == http.MethodPost {
 			if !s.readBody(w, r) {
 				return
 			}
-			if subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(v.token)) != 1 {
-				s.sorry(w, r, http.StatusForbidden, "This page was open for too long",
-					"You have signed in again since it was opened, so the form was not carried out. Go back, load the page again and repeat it.")
+			if subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(visitOf(r).token)) != 1 {
+				s.sorryOld(w, r)
 				return
 			}
 		}
 		h(w, r)
 	}
+}
+
+// sorryOld answers a form with the token of a session that is over.
+func (s *Server) sorryOld(w http.ResponseWriter, r *http.Request) {
+	s.sorry(w, r, http.StatusForbidden, "This page was open for too long",
+		"You have signed in again since it was opened, so the form was not carried out. Go back, load the page again and repeat it.")
+}
+
+// signedIn is the request with whose it is; anybody else is answered.
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request) (_ *http.Request, ok bool) {
+	if !s.hasAccount(w, r) {
+		return r, false
+	}
+	v, err := s.resume(w, r)
+	if err != nil {
+		s.fail(w, r, "reading the session", err)
+		return r, false
+	}
+	if v == nil {
+		next := ""
+		if r.Method == http.MethodGet && r.URL.Path != "/" {
+			next = "?next=" + url.QueryEscape(r.URL.RequestURI())
+		}
+		http.Redirect(w, r, "/login"+next, http.StatusSeeOther)
+		return r, false
+	}
+	r = r.WithContext(withVisit(r.Context(), v))
+	if v.role != roleTechnician && r.URL.Path != "/logout" {
+		s.sorry(w, r, http.StatusForbidden, "These pages are for the technician",
+			"Your account is for something else. Ask the technician for what you need, or sign out below.")
+		return r, false
+	}
+	return r, true
 }
 
 // hasAccount leads to the set-up page while there is no account.

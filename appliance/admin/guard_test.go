@@ -34,7 +34,7 @@ func TestAForeignFormIsRefused(t *testing.T) {
 	token := w.hidden("token")
 	path := "/devices/" + tablet.String() + "/revoke"
 	good := url.Values{"token": {token}, "reason": {"hostile"}}
-	bad := url.Values{"token": {"x" + token[1:]}, "reason": {"hostile"}}
+	bad := url.Values{"token": {token[1:] + "x" + token[:1]}, "reason": {"hostile"}}
 	for name, try := range map[string]func() answer{
 		"from another site, as browsers say today": func() answer {
 			return w.request(http.MethodPost, path, good, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")

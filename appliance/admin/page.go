@@ -7,9 +7,10 @@ import (
 	"html/template"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
+
+	"stairgate/appliance/lists"
 )
 
 //go:embed templates/*.html
@@ -61,6 +62,12 @@ func parseTemplates(loc func() *time.Location) (templates, error) {
 		"known":     func(a netip.Addr) bool { return a.IsValid() },
 		"fallback":  func(alt, s string) string { return firstOf(s, alt) },
 		"upper":     upperFirst,
+		"number":    lists.Number,
+		"names":     lists.Names,
+		"megabytes": func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) },
+
+		"choose":        newMenu,
+		"deviceChoices": deviceChoices,
 	}
 	out := templates{}
 	for _, e := range names {
@@ -128,6 +135,11 @@ func (p page) Nav() []navItem {
 		{"/online", "Online", "online"},
 		{"/signatures", "Signatures", "signatures"},
 		{"/groups", "Groups", "groups"},
+		{"/rules", "Rules", "rules"},
+		{"/timetables", "Timetables", "timetables"},
+		{"/open", "Open for a while", "open"},
+		{"/why", "Why?", "why"},
+		{"/lists", "Lists", "lists"},
 		{"/queries", "Query log", "queries"},
 		{"/settings", "Settings", "settings"},
 		{"/audit", "Audit", "audit"},
@@ -184,7 +196,7 @@ func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return strconv.Itoa(n) + " " + noun + "s"
+	return lists.Number(n) + " " + noun + "s"
 }
 
 func firstOf(s ...string) string {

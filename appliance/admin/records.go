@@ -21,7 +21,18 @@ type Records interface {
 	LiveSessions(at time.Time) ([]records.Session, error)
 	EndSession(mac identity.MAC, why string, at time.Time) error
 
-	Queries(f records.QueryFilter) ([]records.Query, error)
+	Unblock(actor string, u identity.Unblock, d time.Duration) (identity.Unblock, error)
+	EndUnblock(actor string, id int64) error
+	LiveUnblocks(at time.Time) ([]identity.Unblock, error)
+	Unblocks(limit int) ([]records.Unblock, error)
+
+	SearchQueries(f records.QueryFilter) (records.QueryPage, error)
+	CountQueries(f records.QueryFilter, most int) (int, error)
+	EachQuery(f records.QueryFilter, emit func(records.Query) error) error
+	EraseQueries(actor string, s records.Subject, reason string) (int64, error)
+	QueryLog() (records.QueryLogInfo, error)
+	QueryLimits() (records.QueryLimits, error)
+	KeepQueries(actor string, days int, reason string) error
 
 	Audit(actor, verb, object, detail string) error
 	Events(before int64, limit int) ([]records.Event, error)

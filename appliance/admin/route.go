@@ -16,6 +16,9 @@ func (s *Server) routes(assets http.Handler) *http.ServeMux {
 	m.HandleFunc("GET /login", s.showLogin)
 	m.HandleFunc("POST /login", s.logIn)
 
+	// A technician's browser, or a program with a token of its own.
+	m.HandleFunc("GET /metrics", s.showMetrics)
+
 	// People who are signed in.
 	for pattern, page := range map[string]http.HandlerFunc{
 		"GET /{$}":                   s.showOverview,
@@ -34,6 +37,16 @@ func (s *Server) routes(assets http.Handler) *http.ServeMux {
 		"GET /groups":                s.showGroups,
 		"POST /groups":               s.checkGroups,
 		"GET /queries":               s.showQueries,
+		"POST /queries":              s.askQueries,
+		"GET /queries/export":        s.askExport,
+		"POST /queries/export":       s.exportQueries,
+		"GET /queries/erase":         s.askErase,
+		"POST /queries/erase":        s.eraseQueries,
+		"GET /queries/keep":          s.askKeep,
+		"POST /queries/keep":         s.keepQueries,
+		"GET /monitoring":            s.showMonitoring,
+		"POST /monitoring":           s.makeMonitoring,
+		"POST /monitoring/remove":    s.removeMonitoring,
 		"GET /settings":              s.showSettings,
 		"POST /settings":             s.checkSettings,
 		"POST /settings/try":         s.trySettings,
@@ -49,6 +62,8 @@ func (s *Server) routes(assets http.Handler) *http.ServeMux {
 	} {
 		m.HandleFunc(pattern, s.member(page))
 	}
+	s.listRoutes(m)
+	s.policyRoutes(m)
 	return m
 }
 

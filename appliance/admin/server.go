@@ -17,6 +17,7 @@ import (
 	"stairgate/appliance/health"
 	"stairgate/config"
 	"stairgate/config/identity"
+	"stairgate/dns/policy"
 )
 
 // DefaultPort is where the pages are served.
@@ -28,11 +29,22 @@ type Options struct {
 	Records  Records
 	Config   Config
 	Health   *health.Board
+	Lists    Lists                     // nil on a box that keeps none
 	Snapshot func() *identity.Snapshot // nil before the first
-	Kick     func()                    // wakes the reconcile loop after a change
-	CA       *ca.Authority
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Explain says what the filter does with a name for a client; ok is false
+	// while it cannot be asked. Nil on a box that has no filter to ask.
+	Explain func(c identity.Client, name string, at time.Time) (x policy.Explanation, ok bool)
+	Kick    func() // wakes the reconcile loop after a change
+	CA      *ca.Authority
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	// Flush brings what was asked a moment ago into the query log; nil: it is there.
+	Flush func()
+	// Prune forgets what the query log no longer keeps; nil: later.
+	Prune func() error
+	// Metrics shows the figures for a monitoring program; nil: there are none.
+	Metrics http.Handler
 
 	// SetupCode is what the console shows while there is no account; get it from
 	// the function SetupCode. With "" nobody can set the box up.
@@ -62,6 +74,12 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Kick == nil {
 		o.Kick = func() {}
+	}
+	if o.Flush == nil {
+		o.Flush = func() {}
+	}
+	if o.Prune == nil {
+		o.Prune = func() error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stairgate/config/identity"
+	"stairgate/dns/policy"
 )
 
 func (b *box) text() string {
@@ -85,7 +86,7 @@ func TestBadSettingsComeBackWithSentencesAndAllThatWasTyped(t *testing.T) {
 	b, w := technicianOf(t)
 	w.get("/settings")
 	for name, c := range map[string]struct{ old, new, says string }{
-		"no JSON":        {`"version": 1,`, `"version": 1`, "Error: Settings"},
+		"no JSON":        {`"version": 2,`, `"version": 2`, "Error: Settings"},
 		"an unknown key": {`"school": {`, `"shcool": {`, "shcool"},
 		"a bad pool":     {`"192.168.77.50"`, `"192.168.78.50"`, "zones[0].pool.from"},
 	} {
@@ -133,21 +134,33 @@ func TestTwoPeopleChangeTheSettings(t *testing.T) {
 
 func TestGroupsAreChangedLikeEverySetting(t *testing.T) {
 	b, w := technicianOf(t)
-	w.get("/groups").says(t, "Pornography", "Staff", "[x] Social networks")
-	// A browser that leaves everything unticked, the locked ones included, and
-	// one that sends a category that does not exist.
-	a := w.post("/groups", "group-staff", "shown", "block-staff", "hate", "block-staff", "shopping", "block-staff", "nonsense", "block-staff", "pornography")
-	a.says(t, "Check the new settings", "Staff")
+	w.get("/groups").says(t, "Pornography", "Staff", "Social networks Open Warning first → Blocked")
+	// A browser that opens what is locked, and one that sends a choice that does
+	// not exist.
+	a := w.post("/groups", "group-staff", "shown", "category-staff-social", "block allow lunch", "category-staff-shopping", "warn",
+		"category-staff-hate", "nonsense", "category-staff-pornography", "allow", "category-staff-illegal", "allow",
+		"youtube-staff", "strict", "safesearch-staff", "yes", "platforms-staff", "tapestry")
+	a.says(t, "Check the new settings",
+		"Staff: “Social networks” is now allowed during “Lunch break” and otherwise blocked (was blocked).",
+		"Staff: “Shopping” is now shown after a warning (was allowed).",
+		"Staff: YouTube's restricted mode is now strict (was moderate).",
+		"Staff: the platform “Tapestry” now opens, with what it needs.")
 	w.post("/settings/try", "config", w.hidden("config")).says(t, "New settings on trial")
 	w.post("/settings/keep").says(t, "The new settings are kept.")
 	for _, g := range b.store.Effective().Groups {
-		if g.ID == "staff" && (len(g.Block) != 2 || g.Block[0] != identity.Hate || g.Block[1] != identity.Shopping) {
-			t.Errorf("staff: %v", g.Block)
-		}
-		if g.ID == "children" && len(g.Block) != 10 {
-			t.Errorf("children were not on the form and changed: %v", g.Block)
+		if g.ID == "children" && (len(g.Categories) != 1 || len(g.Categories[0].Of) != 15 || !g.SafeSearch) {
+			t.Errorf("children were not on the form and changed: %+v", g)
 		}
 	}
+	for name, want := range map[string]policy.Action{
+		"www.facebook.com": policy.Block, "www.amazon.co.uk": policy.Warn, "www.pornhub.com": policy.Block, "www.bbc.co.uk": policy.Allow, "www.google.com": policy.Rewrite,
+	} {
+		c := identity.Client{Group: "staff", Class: identity.Admitted}
+		if x, _ := b.explain(c, name, b.now()); x.Action != want {
+			t.Errorf("%s: %s", name, x.Text())
+		}
+	}
+	w.get("/groups").says(t, "Social networks Open Warning first Blocked → Blocked, but open: Lunch break", "[x] Tapestry")
 }
 
 func TestRemarksInTheSettingsSurviveAChangeOfGroups(t *testing.T) {
@@ -159,10 +172,13 @@ func TestRemarksInTheSettingsSurviveAChangeOfGroups(t *testing.T) {
 	w.post("/settings/keep")
 
 	w.get("/groups")
-	w.post("/groups", "group-visitors", "shown", "block-visitors", "hate")
+	w.post("/groups", "group-visitors", "shown", "category-visitors-shopping", "allow", "safesearch-visitors", "yes", "youtube-visitors", "moderate")
 	w.post("/settings/try", "config", w.hidden("config"))
 	w.post("/settings/keep").says(t, "The new settings are kept.")
-	want := strings.Replace(remarked, `["hate", "bypass", "gambling", "piracy", "gaming", "social", "chat", "shopping", "streaming"],`+"\n      \"sign\": true\n", `["hate"],`+"\n      \"sign\": true\n", 1)
+	want := strings.Replace(remarked, `"social", "chat", "shopping", "streaming"]}],`+"\n      \"safesearch\": true,\n      \"youtube\": \"moderate\",\n      \"sign\": true\n", `"social", "chat", "streaming"]}],`+"\n      \"safesearch\": true,\n      \"youtube\": \"moderate\",\n      \"sign\": true\n", 1)
+	if want == remarked {
+		t.Fatal("the factory settings changed: mend this test")
+	}
 	if got := b.text(); got != want {
 		t.Errorf("the text became\n%s", got)
 	}
