@@ -14,7 +14,6 @@ import (
 	"stairgate/config/edge"
 	"stairgate/config/identity"
 	"stairgate/dhcp"
-	"stairgate/dns/category"
 	"stairgate/dns/policy"
 )
 
@@ -133,13 +132,15 @@ func (e backend) Why(_ context.Context, addr netip.Addr, name string) edge.Reaso
 		return edge.Reason{}
 	}
 	c, _ := snap.Lookup(addr)
-	g, _ := snap.Group(c.Group)
-	listed := category.Builtin().Lookup(name)
-	v := policy.Decide(policy.Question{
-		Client: c, Group: g, Name: name, Categories: listed, Essential: listed.Essential(),
-		Contact: snap.Data().School.Contact, Now: e.b.now(),
-	})
-	r := edge.Reason{Known: true, Blocked: v.Action == policy.Block, Sentence: v.Sentence}
+	v, ok := e.b.explain.Explain(c, name, e.b.now())
+	if !ok {
+		return edge.Reason{}
+	}
+	r := edge.Reason{
+		Known: true, Sentence: v.Sentence,
+		// A warning shows the block page too.
+		Blocked: v.Action == policy.Block || v.Action == policy.Warn,
+	}
 	if i, ok := v.Category.Info(); ok {
 		r.Category = i.Name
 	}
@@ -158,8 +159,9 @@ func (e backend) Log(batch edge.Batch) {
 		}
 		row := records.Query{
 			Time: q.Time, Addr: q.Addr, Name: q.Name, Type: q.Type,
-			Action: q.Action, Category: q.Category, Rule: q.Rule,
+			Action: q.Action, Category: q.Category, Rule: q.Rule, List: q.List,
 		}
+		e.b.metrics.Query(q.Action, q.Category)
 		if snap != nil {
 			c, _ := snap.Lookup(q.Addr)
 			row.MAC, row.Device, row.Person = c.MAC, c.Device, c.Person
@@ -171,7 +173,8 @@ func (e backend) Log(batch edge.Batch) {
 	}
 	now := e.b.now()
 	e.b.resolvers(members, now)
-	e.b.ill("queries.write", e.b.records.LogQueries(rows), "The query log cannot be written. Filtering and sign-in go on without it.")
+	e.b.logbook.Add(rows)
+	e.b.metrics.Dropped(batch.Dropped)
 	e.b.drops(batch.Dropped, now)
 }
 

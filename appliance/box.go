@@ -16,6 +16,8 @@ import (
 
 	"stairgate/appliance/admin"
 	"stairgate/appliance/health"
+	"stairgate/appliance/lists"
+	"stairgate/appliance/metrics"
 	"stairgate/appliance/network"
 	"stairgate/appliance/records"
 	"stairgate/config"
@@ -35,13 +37,6 @@ type options struct {
 // password: the way back in for a technician whose laptop is gone.
 const defaultRescue = 10 * time.Minute
 
-// How much of the query log is kept: a school term and a bit, and never so much
-// that it fills a small card (about 100 bytes a row).
-const (
-	queryDays = 90
-	queryRows = 10_000_000
-)
-
 // box is the whole writer, wired.
 type box struct {
 	options
@@ -52,9 +47,13 @@ type box struct {
 	firewall *firewall.Firewall
 	dhcp     *dhcp.Server
 	wan      *network.WANClient
+	lists    *lists.Library
+	explain  *explainer
 	admin    *admin.Server
 	doors    *listeners // of the admin pages
 	loop     *loop
+	logbook  *logbook
+	metrics  *metrics.Metrics
 
 	probeMu sync.Mutex
 	probeAt time.Time
@@ -83,12 +82,15 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.records.Close()) }()
 	b.alarm("records.alarm", alarms)
+	b.metrics = metrics.New(b.standing)
+	b.logbook = newLogbook(b.store)
 	b.health.OnChange(b.healthChanged)
 	if b.firewall, err = firewall.Open(); err != nil {
 		return fmt.Errorf("opening nftables: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.firewall.Close()) }()
 	b.loop = newLoop(b)
+	b.explain = &explainer{b: b}
 	b.dhcp, err = dhcp.NewServer(dhcp.Options{
 		Journal: b.records.Leases(),
 		Now:     b.now,
@@ -101,6 +103,8 @@ func run(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("making the directory of the WAN's lease: %w", err)
 	}
 	b.wan = network.NewWANClient(network.WANOptions{LeaseFile: filepath.Join(o.perm, "wan", "lease.json"), Log: slog.Default()})
+	b.lists = lists.New(b.listOptions())
+	defer func() { err = errors.Join(err, b.lists.Close()) }()
 	if err := b.openAdmin(); err != nil {
 		return err
 	}
@@ -128,6 +132,8 @@ func run(ctx context.Context, o options) (err error) {
 	g.Go(func() error {
 		return part(ctx, "the admin pages", func(ctx context.Context) error { return b.admin.Serve(ctx, b.doors) })
 	})
+	g.Go(func() error { return part(ctx, b.lists.String(), b.lists.Run) })
+	g.Go(func() error { return part(ctx, "the query log", b.logbook.Run) })
 	g.Go(func() error { return part(ctx, "housekeeping", b.housekeep) })
 	return g.Wait()
 }
@@ -156,7 +162,7 @@ func (b *box) reconcile(ctx context.Context) error {
 	}
 	for {
 		// Fetched before the turn: what changes during it is told by these.
-		line, settings := b.wan.Changed(), b.config.Changed()
+		line, settings, lists := b.wan.Changed(), b.config.Changed(), b.lists.Changed()
 		b.loop.Turn()
 		t := time.NewTimer(b.loop.sleep(b.now()))
 		select {
@@ -172,6 +178,7 @@ func (b *box) reconcile(ctx context.Context) error {
 			b.loop.suspect.Store(true)
 		case <-line:
 		case <-settings:
+		case <-lists:
 		case <-t.C:
 		}
 		t.Stop()
@@ -324,14 +331,22 @@ func (b *box) housekeep(ctx context.Context) error {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
-		now := b.now()
-		_, err := b.records.PruneQueries(now, queryDays, queryRows)
-		b.ill("queries.prune", err, "Old rows of the query log cannot be deleted.")
-		b.ill("records.prune", b.records.Prune(now), "Old sessions cannot be forgotten.")
+		b.ill("queries.prune", b.pruneQueries(), "Old rows of the query log cannot be deleted.")
+		b.ill("records.prune", b.records.Prune(b.now()), "Old sessions cannot be forgotten.")
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
 	}
+}
+
+// pruneQueries forgets what is older than the school keeps its query log.
+func (b *box) pruneQueries() error {
+	limits, err := b.records.QueryLimits()
+	if err != nil {
+		return err
+	}
+	_, err = b.records.PruneQueries(b.now(), limits)
+	return err
 }

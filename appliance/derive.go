@@ -22,6 +22,7 @@ type inputs struct {
 	Leases   []dhcp.Lease
 	Devices  []records.Device
 	Sessions []records.Session
+	Unblocks []identity.Unblock
 	Known    map[identity.MAC]string // whose signature of the policy in force is on file
 	Refusal  string                  // why nobody can be admitted now; "" normally
 	Now      time.Time
@@ -109,7 +110,45 @@ func derive(in inputs) identity.Data {
 	}
 	slices.SortFunc(d.Clients, func(a, b identity.Client) int { return a.Addr.Compare(b.Addr) })
 	d.Names = namesOf(in, d.Zones)
+	d.Policy = filterOf(in, d.Clients)
 	return d
+}
+
+// filterOf is what the school decided about the filter. Rules and openings name
+// people as somebody typed them once; the filter compares with the name in the
+// session, so they are given that.
+func filterOf(in inputs, clients []identity.Client) identity.Filter {
+	f := identity.Filter{
+		Rules:      in.Config.Filter.Rules,
+		Timetables: in.Config.Filter.Timetables,
+		Calendar:   in.Config.Filter.Calendar,
+		Clock:      in.Config.Time.Zone,
+	}
+	here := make(map[string]string)
+	for _, c := range clients {
+		if c.Person != "" {
+			here[records.NameKey(c.Person)] = c.Person
+		}
+	}
+	asHere := func(person string) string {
+		if name, ok := here[records.NameKey(person)]; ok && person != "" {
+			return name
+		}
+		return person
+	}
+	if slices.ContainsFunc(f.Rules, func(r identity.Rule) bool { return asHere(r.Person) != r.Person }) {
+		f.Rules = slices.Clone(f.Rules)
+		for i := range f.Rules {
+			f.Rules[i].Person = asHere(f.Rules[i].Person)
+		}
+	}
+	for _, u := range in.Unblocks {
+		if u.Until.After(in.Now) {
+			u.Person = asHere(u.Person)
+			f.Unblocks = append(f.Unblocks, u)
+		}
+	}
+	return f
 }
 
 // homes says for each hardware address which of its leases is the device itself:

@@ -9,6 +9,7 @@ import (
 	"stairgate/config"
 	"stairgate/config/identity"
 	"stairgate/dhcp"
+	"stairgate/dns/policy"
 )
 
 var (
@@ -154,5 +155,42 @@ func TestSessionEnd(t *testing.T) {
 	}
 	if _, err := sessionEnd(config.Portal{SessionsEnd: "half past six"}, london, monday); err == nil {
 		t.Error("a closing time that is none was accepted")
+	}
+}
+
+// What the school decided travels to the filter: rules and openings name people
+// as somebody typed them, and reach them however they wrote their own name.
+func TestTheFilterComesAlong(t *testing.T) {
+	d := derive(inputs{
+		Zone: time.UTC,
+		Config: func() config.Config {
+			c := config.Factory()
+			c.Filter.Rules = []identity.Rule{
+				{ID: "ada", Action: identity.Allow, Names: []string{"a.example"}, Person: "ada  O'BYRON"},
+				{ID: "bob", Action: identity.Allow, Names: []string{"b.example"}, Person: "Bob Roe"},
+			}
+			return c
+		}(),
+		Leases:   []dhcp.Lease{{Addr: addr, MAC: phone, Zone: "school", Starts: monday, Expires: monday.Add(time.Hour)}},
+		Devices:  []records.Device{{MAC: phone, Group: "staff", State: records.Approved}},
+		Sessions: []records.Session{{MAC: phone, FullName: "Ada O’Byron", Addr: addr, Started: monday, Until: monday.Add(time.Hour)}},
+		Unblocks: []identity.Unblock{
+			{ID: 1, Name: "c.example", Person: "ADA O’BYRON", From: monday.Add(-time.Hour), Until: monday.Add(time.Minute)},
+			{ID: 2, Name: "d.example", Device: phone, From: monday.Add(-time.Hour), Until: monday},
+		},
+		Now: monday,
+	})
+	if d.Policy.Clock != "Europe/London" || len(d.Policy.Timetables) != 2 {
+		t.Errorf("%+v", d.Policy)
+	}
+	if len(d.Policy.Unblocks) != 1 || d.Policy.Unblocks[0].Person != "Ada O’Byron" {
+		t.Errorf("openings %+v", d.Policy.Unblocks)
+	}
+	rules := policy.Compile(&d)
+	c, _ := identity.New(d).Lookup(addr)
+	for name, want := range map[string]string{"a.example": "rule/ada", "b.example": "default", "c.example": "open/1", "d.example": "default"} {
+		if v := rules.Decide(policy.Question{Client: c, Name: name, Now: monday}); v.Rule != want {
+			t.Errorf("%s: %+v, want %s", name, v, want)
+		}
 	}
 }

@@ -9,4 +9,7 @@
 // and applies it, so a wake that is lost or doubled changes nothing. A step that
 // fails becomes a health sentence and is tried again next turn; it never keeps
 // the others from being done.
+//
+// Two commands need no running box: "appliance explain" says what the filter does
+// with names and why, "appliance lists" looks after the category lists.
 package main

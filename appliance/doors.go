@@ -145,11 +145,12 @@ func (b *box) openAdmin() error {
 		return err
 	}
 	b.admin, err = admin.New(admin.Options{
-		Records: b.records, Config: b.config, Health: &b.health,
+		Records: b.records, Config: b.config, Health: &b.health, Lists: b.lists,
 		Snapshot: func() *identity.Snapshot {
 			snap, _ := b.loop.Snapshot()
 			return snap
 		},
+		Explain: b.explain.Explain, Metrics: b.metrics, Flush: b.logbook.Flush, Prune: b.pruneQueries,
 		Kick: b.loop.Wake, CA: authority, Now: b.now, Log: slog.Default(), SetupCode: code, Port: adminPort,
 	})
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 )
 
 func main() {
+	if code, ok := runCommand(os.Args[1:], stdio()); ok {
+		os.Exit(code)
+	}
 	var o options
 	flag.StringVar(&o.perm, "perm", "/perm", "directory of everything that survives a restart")
 	flag.StringVar(&o.run, "run", "/run/stairgate", "directory of the sockets to dnsd and captived")

@@ -144,6 +144,7 @@ func (l *loop) Turn() {
 	l.b.ill("dhcp.set", err, "Addresses cannot be handed out everywhere.")
 	l.b.health.Sync("dhcp.pool.", l.b.dhcp.Problems(), now)
 	l.b.health.Sync("records.db.", l.b.records.Problems(), now)
+	l.b.health.Sync("lists.", l.b.lists.Problems(), now)
 
 	err = l.b.doors.Set(adminAddrs(cfg))
 	undone = undone || err != nil
@@ -174,10 +175,14 @@ func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, err
 	errs = append(errs, err)
 	in.Known, err = l.b.records.Known(cfg.Portal.AUP.Version)
 	errs = append(errs, err)
+	in.Unblocks, err = l.b.records.LiveUnblocks(now)
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return old, fmt.Errorf("reading who is here: %w", err)
 	}
-	return l.next(derive(in), old)
+	d := derive(in)
+	d.Lists = l.b.lists.Info()
+	return l.next(d, old)
 }
 
 // next is the snapshot of d, or the old one when nothing but the time differs.
@@ -210,7 +215,10 @@ func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time
 		was.Now = now
 		l.repairs(firewall.Compile(l.applied.cfg, l.applied.snap, was), now)
 	}
-	_, err := l.b.firewall.Apply(firewall.Compile(cfg, snap, env))
+	changed, err := l.b.firewall.Apply(firewall.Compile(cfg, snap, env))
+	if changed {
+		l.b.metrics.Applied()
+	}
 	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. Nobody new is let in until they can.")
 	if err == nil {
 		l.applied = applied{cfg, snap, env}
@@ -248,6 +256,7 @@ func (l *loop) repairs(rs firewall.Ruleset, now time.Time) {
 	}
 	what := strings.Join(differences, "; ")
 	l.b.audit("appliance", "firewall.repaired", "rules", what)
+	l.b.metrics.Repaired()
 	l.b.health.Report("firewall.drift", "Something other than this box's own program had changed the firewall's rules; they have been put back. If it happens again, call the technician. What was found: "+what+".", now)
 }
 
@@ -284,6 +293,9 @@ func (l *loop) sleep(now time.Time) time.Duration {
 	}
 	if snap := l.current.Load().snap; snap != nil {
 		earlier(snap.NextExpiry())
+		for _, u := range snap.Data().Policy.Unblocks {
+			earlier(u.Until)
+		}
 	}
 	for _, lease := range l.b.dhcp.Leases() {
 		if lease.Expires.After(now) {

@@ -53,17 +53,14 @@ const tmp = "/tmp"
 // prefix names the temporary directories.
 const prefix = "stairgate-lab-"
 
-// claimed holds the lock: a file that nobody refers to is closed.
-var claimed *os.File
-
 // claim marks dir as in use for as long as this process lives.
 func claim(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	// Never closed: the kernel lets go of the lock with the process.
+	fd, err := unix.Open(filepath.Join(dir, "lock"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	claimed = f
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 }
 
 // sweep removes what a killed predecessor left: a directory with a socket or

@@ -138,6 +138,7 @@ func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
 	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	ts.Check(lab.Ready(wait))
+	ts.Setenv("BIN", binaries)
 	ts.Setenv("BOX", filepath.Join(o.Dir, "box"))
 	ts.Setenv("PERM", lab.Perm())
 	ts.Setenv("RUN", lab.Run())

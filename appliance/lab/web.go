@@ -35,6 +35,7 @@ type tab struct {
 //	web FILE press BUTTON [LABEL=VALUE …]
 //	web FILE text
 //
+// The value of a field for a file is the file's path.
 // It prints the page as a person reads it and fails on a status of 400 or more.
 func web(args []string) error {
 	if len(args) < 2 {
@@ -83,7 +84,7 @@ func web(args []string) error {
 }
 
 // load fetches a page and follows its redirects.
-func (t *tab) load(method, target string, form url.Values) error {
+func (t *tab) load(method, target string, form *posted) error {
 	client := &http.Client{
 		Timeout:       20 * time.Second,
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // the school's own authority; a story of its own checks it
@@ -98,14 +99,14 @@ func (t *tab) load(method, target string, form url.Values) error {
 		}
 		var body io.Reader
 		if form != nil {
-			body = strings.NewReader(form.Encode())
+			body = strings.NewReader(form.body)
 		}
 		req, err := http.NewRequest(method, u.String(), body)
 		if err != nil {
 			return err
 		}
 		if form != nil {
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.Header.Set("Content-Type", form.kind)
 			if o, err := url.Parse(origin); err == nil && o.Host != "" {
 				req.Header.Set("Origin", o.Scheme+"://"+o.Host)
 				site := "cross-site"
@@ -218,7 +219,11 @@ func (t *tab) press(button string, fields []string) error {
 		}
 	}
 	if strings.EqualFold(attr(form, "method"), "post") {
-		return t.load(http.MethodPost, action, values)
+		p, err := post(form, values)
+		if err != nil {
+			return err
+		}
+		return t.load(http.MethodPost, action, p)
 	}
 	u, err := url.Parse(action)
 	if err != nil {
