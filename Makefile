@@ -17,7 +17,7 @@ ASSETS := appliance/admin/assets/dist/.stamp
 UNIT := $$(go list ./... | grep -v '^stairgate/appliance/lab$$')
 
 .PHONY: help run test check build assets kernel stories fmt clean deps-run deps-test deps-bench \
-	bench-dhcp bench-forward fuzz
+	bench-dhcp bench-forward bench-dns bench-log fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -65,6 +65,14 @@ bench-dhcp: deps-bench assets ## leases a second beside Kea and dnsmasq
 
 bench-forward: deps-bench ## packets a second beside plain masquerade
 	@go run ./firewall/bench
+
+bench-dns: deps-bench assets ## questions a second beside dnsmasq, unbound and stock CoreDNS
+	@go run ./appliance/benchdns -names 100000,1000000,3600000 \
+		$(addprefix -corpus ,$(wildcard ../shared/data/corpus.tsv.gz)) \
+		$(addprefix -queries ,$(wildcard ../shared/data/queries.txt))
+
+bench-log: assets ## a month of a school in the query log, searched
+	@go run ./appliance/benchlog -require 1s
 
 fuzz: ## every fuzz test for a minute each
 	@for p in $$(go list ./...); do \

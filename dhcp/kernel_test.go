@@ -309,7 +309,7 @@ func TestAnAddressInUseIsNotOffered(t *testing.T) {
 	if q := b.Quarantined(); len(q) != 1 || q[0].String() != "192.168.77.100" {
 		t.Errorf("quarantined %v", q)
 	}
-	contains(t, b.Problems()["conflict.school"], schoolMAC+"04", "192.168.77.100", "School network")
+	contains(t, b.Problems()["conflict.school"], schoolMAC+"04", "192.168.77.100", "network “School”")
 }
 
 func TestTwoZonesAndAReservation(t *testing.T) {
@@ -358,7 +358,7 @@ func TestTheInterfaceIsTakenAwayAndMadeAgain(t *testing.T) {
 	if err := b.Set([]dhcp.Subnet{school()}); err == nil {
 		t.Error("no error although the interface is gone")
 	}
-	contains(t, b.Problems()["link.school"], "No addresses are given out on the School network", "br-school")
+	contains(t, b.Problems()["link.school"], "No addresses are given out on the network “School”", "br-school")
 	bridge(t, "br-school", "192.168.77.1/24")
 	for range 2 {
 		if err := b.Set([]dhcp.Subnet{school()}); err != nil {
