@@ -1,4 +1,4 @@
-// Captived shows the portal, the block page and the status pages on port 80 of
+// Command captived shows the portal, the block page and the status pages on port 80 of
 // the box's address in every zone, and on port 443 where there is a publicly
 // valid certificate.
 //

@@ -1,4 +1,4 @@
-// Bench measures what the rules cost a packet that passes through the box:
+// Command bench measures what the rules cost a packet that passes through the box:
 //
 //	client ──veth── router ──veth── server
 //
