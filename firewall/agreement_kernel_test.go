@@ -36,7 +36,7 @@ func TestWalkerAndKernelAgree(t *testing.T) {
 		env  firewall.Env
 		who  []identity.Client
 	}{
-		{"alice and guest online", nil, firewall.Env{}, []identity.Client{alice, bob, guest}},
+		{"alice and guest online", nil, firewall.Env{Bypass: map[netip.Addr]time.Time{guest.Addr: {}, bob.Addr: {}}}, []identity.Client{alice, bob, guest}},
 		{"a technician", nil, firewall.Env{}, []identity.Client{alice, admin}},
 		{"nobody, set-up", nil, firewall.Env{Setup: true}, nil},
 		{"rescue window and certificate", func(c *config.Config) { c.Portal.TLS = &config.TLS{} }, firewall.Env{RescueUntil: time.Now().Add(time.Hour)}, []identity.Client{alice}},
@@ -61,7 +61,28 @@ func TestWalkerAndKernelAgree(t *testing.T) {
 			}
 			// Other ports each time: the kernel still knows the last flows.
 			compareWithKernel(t, cfg, rs, streetProbes(uint16(10000+3000*i)))
+			if i == 0 {
+				mustHaveCounted(t, fw, rs)
+			}
 		})
+	}
+}
+
+// mustHaveCounted looks whether each way round our DNS was counted, and that a rule
+// which has counted is still the same rule.
+func mustHaveCounted(t *testing.T, fw *firewall.Firewall, rs firewall.Ruleset) {
+	t.Helper()
+	counts, err := fw.Counts()
+	if err != nil || len(counts) != 2 {
+		t.Fatalf("%v, %v", counts, err)
+	}
+	for why, n := range counts {
+		if n == 0 {
+			t.Errorf("%s: nothing was counted", why)
+		}
+	}
+	if changed, err := fw.Apply(rs); err != nil || changed {
+		t.Errorf("rules that have counted are set anew: %v, %v", changed, err)
 	}
 }
 
@@ -156,11 +177,11 @@ func streetProbes(id uint16) []probe {
 		{"alice", "br-school", alice.MAC, netip.MustParseAddr("2001:db8:1::a")},
 		{"world", "eth0", identity.MAC{2, 0, 0, 0, 0, 0xd}, netip.MustParseAddr("2001:db8::7")},
 	}
-	dsts := []netip.Addr{silent, school, visitors, outside, alice.Addr, guest.Addr, netip.MustParseAddr("2001:db8::7")}
+	dsts := []netip.Addr{silent, public, school, visitors, outside, alice.Addr, guest.Addr, netip.MustParseAddr("2001:db8::7")}
 	var out []probe
 	for _, s := range senders {
 		for _, dst := range dsts {
-			if s.src.Is4() != dst.Is4() || s.src == dst || s.from == "world" && dst == silent {
+			if s.src.Is4() != dst.Is4() || s.src == dst || s.from == "world" && (dst == silent || dst == public) {
 				continue
 			}
 			for _, p := range streetKinds() {
@@ -189,6 +210,7 @@ func streetProbes(id uint16) []probe {
 var (
 	// silent is somewhere in the world where nobody answers.
 	silent   = netip.MustParseAddr("198.51.100.8")
+	public   = netip.MustParseAddr("76.76.2.22") // a public resolver, within a range
 	anywhere = netip.MustParseAddr("255.255.255.255")
 	ports    = []uint16{22, 53, 80, 123, 443, 453, 784, 853, 3544, 5053, 8443, 8853}
 )

@@ -114,7 +114,11 @@ func outbound(cfg config.Config) Chain {
 		{Match: []Match{State{Invalid}}, Verdict: drop},
 		// Zones never reach each other, not even their members.
 		{Match: []Match{Out{Interface: cfg.WAN.Port, Not: true}}, Verdict: drop, Comment: "another zone"},
-		{Match: []Match{ToPortIn{setRefused}}, Verdict: Verdict{Kind: Goto, Chain: chainRefuse}, Comment: "ways round our DNS, for everybody"},
+		{Match: []Match{ToPortIn{setRefused}}, Count: true, Verdict: Verdict{Kind: Goto, Chain: chainRefuse}, Comment: "ways round our DNS, for everybody"},
+		// All ports: besides HTTPS they answer on others that nobody else uses. Ping is
+		// left to those who try with it whether they are online.
+		{Match: []Match{DestinationIn{setResolvers}, Protocol{TCP}, Pair{SetBypass, true}}, Count: true, Verdict: Verdict{Kind: Goto, Chain: chainRefuse}, Comment: "public resolvers by address"},
+		{Match: []Match{DestinationIn{setResolvers}, Protocol{UDP}, Pair{SetBypass, true}}, Count: true, Verdict: Verdict{Kind: Goto, Chain: chainRefuse}, Comment: "public resolvers by address"},
 		{Match: []Match{Protocol{IPv6InIP4}}, Verdict: Verdict{Kind: Goto, Chain: chainRefuse}, Comment: "6to4"},
 	}}
 	for _, z := range cfg.Zones {

@@ -8,6 +8,7 @@ import (
 
 	"stairgate/config"
 	"stairgate/config/identity"
+	"stairgate/config/resolvers"
 )
 
 // The ports of the box.
@@ -24,6 +25,10 @@ type Env struct {
 	RescueUntil time.Time // end of the rescue window after power-on
 	Now         time.Time
 
+	// Bypass says whose filter leaves ways round it open, and until when (zero: with no
+	// end). Whoever is not in it reaches no public resolver.
+	Bypass map[netip.Addr]time.Time
+
 	// WANIndex is the kernel's number of the WAN port, if known: comparing a
 	// number is cheaper than comparing a name, on every packet. Zero: by name.
 	WANIndex int
@@ -37,6 +42,7 @@ func Compile(cfg config.Config, snap *identity.Snapshot, env Env) Ruleset {
 			Set{Name: setZones, Key: []Datatype{IfName}, Elements: zoneNames(cfg)},
 			Set{Name: setRefused, Key: []Datatype{InetProto, InetService}, Elements: refusedPorts()},
 			Set{Name: setUpstreams, Key: []Datatype{IPv4Addr, InetService}, Elements: upstreams(cfg)},
+			Set{Name: setResolvers, Key: []Datatype{IPv4Addr}, Interval: true, Elements: publicResolvers()},
 		),
 		Chains: []Chain{input(cfg)},
 	}
@@ -56,6 +62,7 @@ const (
 	setZones     = "zones"     // bridges of all zones
 	setRefused   = "refused"   // transport . port of ways round our DNS
 	setUpstreams = "upstreams" // the resolvers the box may ask
+	setResolvers = "resolvers" // public resolvers, which clients may not ask
 )
 
 // Chains reached by goto.
@@ -83,6 +90,7 @@ func people(cfg config.Config, snap *identity.Snapshot, env Env) []Set {
 	admitted := Set{Name: SetAdmitted, Key: []Datatype{EtherAddr, IPv4Addr}, Timeout: true}
 	returning := Set{Name: SetReturning, Key: []Datatype{IPv4Addr}, Timeout: true}
 	admin := Set{Name: SetAdmin, Key: []Datatype{EtherAddr, IPv4Addr}, Timeout: true}
+	bypass := Set{Name: SetBypass, Key: []Datatype{EtherAddr, IPv4Addr}, Timeout: true}
 	open := Set{Name: SetAdminOpen, Key: []Datatype{IPv4Addr}, Timeout: true}
 
 	mayAdmin := make(map[string]bool, len(cfg.Groups))
@@ -101,6 +109,11 @@ func people(cfg config.Config, snap *identity.Snapshot, env Env) []Set {
 		if online {
 			admitted.Elements = append(admitted.Elements, Element{PairKey(c.MAC, c.Addr), left})
 			returning.Elements = append(returning.Elements, Element{AddrKey(c.Addr), left})
+			if until, ok := env.Bypass[c.Addr]; ok {
+				if left, running := remaining(earlier(until, c.Until), env.Now); running {
+					bypass.Elements = append(bypass.Elements, Element{PairKey(c.MAC, c.Addr), left})
+				}
+			}
 		}
 		// A device has a group of its own only once a technician has approved
 		// it; so an approved one may be administered from before anybody signs.
@@ -128,7 +141,7 @@ func people(cfg config.Config, snap *identity.Snapshot, env Env) []Set {
 		}
 		open.Elements = append(open.Elements, e)
 	}
-	return []Set{admitted, returning, admin, open}
+	return []Set{admitted, returning, bypass, admin, open}
 }
 
 func clients(snap *identity.Snapshot) []identity.Client {
@@ -163,6 +176,14 @@ func remaining(until, now time.Time) (left time.Duration, alive bool) {
 	return left, left > 0
 }
 
+// earlier is the first of two ends; zero is no end.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func zoneNames(cfg config.Config) []Element {
 	var out []Element
 	for _, z := range cfg.Zones {
@@ -185,6 +206,16 @@ func refusedPorts() []Element {
 		{Key: ProtoPortKey(TCP, 453)},  // "
 		{Key: ProtoPortKey(UDP, 3544)}, // Teredo
 	}
+}
+
+// publicResolvers are the IPv4 addresses of the table. Those of IPv6 need no set: no
+// packet of that family passes.
+func publicResolvers() []Element {
+	var out []Element
+	for _, r := range resolvers.Ranges4() {
+		out = append(out, Element{Key: RangeKey(r.From, r.To)})
+	}
+	return out
 }
 
 // upstreams are the configured resolvers. Those with an IPv6 address are left

@@ -111,7 +111,7 @@ func setDifferences(rs Ruleset, o observed) []string {
 		}
 		k := w.kernel()
 		if k.KeyType.GetNFTMagic() != got.KeyType.GetNFTMagic() || k.HasTimeout != got.HasTimeout || got.Timeout != 0 ||
-			got.IsMap || got.Interval || got.Constant || got.Anonymous || got.Dynamic || got.Size != 0 {
+			got.IsMap || got.Interval != w.Interval || got.Constant || got.Anonymous || got.Dynamic || got.Size != 0 {
 			out = append(out, fmt.Sprintf("The set %s is of another kind.", got.Name))
 		}
 	}
@@ -149,7 +149,7 @@ func elementChanges(rs Ruleset, o observed, age time.Duration, ignore map[Key]bo
 func compareElements(want Set, got map[Key]time.Duration, age time.Duration, ignore map[Key]bool) change {
 	c := change{set: want}
 	say := func(k Key, format string, args ...any) {
-		c.why = append(c.why, fmt.Sprintf("The set %s %s.", want.Name, fmt.Sprintf(format, append([]any{k.text(want.Key)}, args...)...)))
+		c.why = append(c.why, fmt.Sprintf("The set %s %s.", want.Name, fmt.Sprintf(format, append([]any{want.text(k)}, args...)...)))
 	}
 	wanted := make(map[Key]bool, len(want.Elements))
 	for _, e := range want.Elements {

@@ -97,12 +97,22 @@ func ProtoPortKey(p Proto, port uint16) Key {
 	return Key([]byte{byte(p), 0, 0, 0, byte(port >> 8), byte(port), 0, 0})
 }
 
+// RangeKey is an element of an interval set of ipv4_addr: both ends, included.
+func RangeKey(from, to netip.Addr) Key { return AddrKey(from) + AddrKey(to) }
+
 // AddrPortKey is ipv4_addr . inet_service.
 func AddrPortKey(ap netip.AddrPort) Key {
 	return AddrKey(ap.Addr()) + Key([]byte{byte(ap.Port() >> 8), byte(ap.Port()), 0, 0})
 }
 
-// text prints a key of the given type as nft does.
+// text prints an element's key as nft does.
+func (s Set) text(k Key) string {
+	if s.Interval {
+		return rangeText(k)
+	}
+	return k.text(s.Key)
+}
+
 func (k Key) text(types []Datatype) string {
 	var parts []string
 	b := []byte(k)

@@ -193,12 +193,12 @@ func exchange(c *nftables.Conn, changes []change) error {
 	for _, ch := range changes {
 		k := ch.set.kernel()
 		for part := range slices.Chunk(ch.del, batch) {
-			if err := c.SetDeleteElements(k, kernelElements(part)); err != nil {
+			if err := c.SetDeleteElements(k, ch.set.kernelElements(part)); err != nil {
 				return fmt.Errorf("preparing set %s: %w", ch.set.Name, err)
 			}
 		}
 		for part := range slices.Chunk(ch.add, batch) {
-			if err := c.SetAddElements(k, kernelElements(part)); err != nil {
+			if err := c.SetAddElements(k, ch.set.kernelElements(part)); err != nil {
 				return fmt.Errorf("preparing set %s: %w", ch.set.Name, err)
 			}
 		}

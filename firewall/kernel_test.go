@@ -99,6 +99,9 @@ func TestDriftIsFoundAndRepaired(t *testing.T) {
 		{"element for ever", "delete element inet stairgate returning { 192.168.77.20 }\nadd element inet stairgate returning { 192.168.77.20 }", "The set returning keeps 192.168.77.20 for ever and should keep it for "},
 		{"element for longer", "delete element inet stairgate returning { 192.168.77.20 }\nadd element inet stairgate returning { 192.168.77.20 timeout 9h }", "The set returning keeps 192.168.77.20 for 8h59m5"},
 		{"set emptied", "flush set inet stairgate zones", `The set zones lacks "br-school".`},
+		{"resolver deleted", "delete element inet stairgate resolvers { 8.8.8.8 }", "The set resolvers lacks 8.8.8.8."},
+		{"range deleted", "delete element inet stairgate resolvers { 45.90.28.0/24 }", "The set resolvers lacks 45.90.28.0/24."},
+		{"range added", "add element inet stairgate resolvers { 198.51.100.4-198.51.100.10 }", "The set resolvers holds 198.51.100.4-198.51.100.10, which should not be there."},
 		{"mark deleted", "MARK", "is missing."},
 	} {
 		t.Run(sabotage.name, func(t *testing.T) {

@@ -80,6 +80,9 @@ func readElements(c *nftables.Conn, s *nftables.Set) (map[Key]time.Duration, err
 		return nil, fmt.Errorf("listing the elements of set %s: %w", s.Name, err)
 	}
 	out := make(map[Key]time.Duration, len(list))
+	if s.Interval {
+		return ranges(list), nil
+	}
 	for _, e := range list {
 		left := e.Expires
 		if e.Timeout > 0 && left <= 0 {
@@ -144,7 +147,7 @@ func (s Set) kernel() *nftables.Set {
 	for i, t := range s.Key {
 		types[i] = datatypes[t]
 	}
-	k := &nftables.Set{Table: table(), Name: s.Name, KeyType: types[0], HasTimeout: s.Timeout}
+	k := &nftables.Set{Table: table(), Name: s.Name, KeyType: types[0], HasTimeout: s.Timeout, Interval: s.Interval}
 	if len(types) > 1 {
 		k.KeyType, k.Concatenation = nftables.MustConcatSetType(types...), true
 	}
@@ -157,10 +160,14 @@ func (s Set) kernel() *nftables.Set {
 }
 
 // kernelElements is the kernel's form of elements.
-func kernelElements(elems []Element) []nftables.SetElement {
-	out := make([]nftables.SetElement, len(elems))
-	for i, e := range elems {
-		out[i] = nftables.SetElement{Key: []byte(e.Key), Timeout: e.Timeout}
+func (s Set) kernelElements(elems []Element) []nftables.SetElement {
+	out := make([]nftables.SetElement, 0, len(elems))
+	for _, e := range elems {
+		if s.Interval {
+			out = append(out, bounds(e.Key)...)
+			continue
+		}
+		out = append(out, nftables.SetElement{Key: []byte(e.Key), Timeout: e.Timeout})
 	}
 	return out
 }

@@ -41,6 +41,9 @@ func render(r Rule) []expr.Any {
 	for _, m := range r.Match {
 		x.match(m)
 	}
+	if r.Count {
+		x.add(&expr.Counter{})
+	}
 	x.verdict(r.Verdict)
 	return x.out
 }
@@ -246,6 +249,17 @@ func (x *renderer) verdict(v Verdict) {
 	}
 }
 
+// counted is how many packets a rule read from the kernel has counted; ok is false
+// when it counts none.
+func counted(r *nftables.Rule) (packets uint64, ok bool) {
+	for _, e := range r.Exprs {
+		if c, ok := e.(*expr.Counter); ok {
+			return c.Packets, true
+		}
+	}
+	return 0, false
+}
+
 // same reports whether a rule read from the kernel is the one we mean.
 func same(want Rule, got *nftables.Rule) bool {
 	exprs := render(want)
@@ -266,6 +280,9 @@ func canonical(e expr.Any) []byte {
 		c := *l
 		c.SetID = 0 // a number of the transaction that made the set
 		e = &c
+	}
+	if _, ok := e.(*expr.Counter); ok {
+		e = &expr.Counter{} // whatever it has counted
 	}
 	b, err := expr.Marshal(unix.NFPROTO_INET, e)
 	if err != nil {

@@ -22,6 +22,9 @@ const (
 	// SetAdminOpen holds the box's own addresses at which every device of that
 	// zone may open the admin pages: at set-up and in the rescue window.
 	SetAdminOpen = "admin_open"
+	// SetBypass holds hardware address . IPv4 address of those whose filter leaves
+	// ways round it open: they reach public resolvers by address too.
+	SetBypass = "bypass"
 )
 
 // Ruleset is everything the kernel should hold.
@@ -35,6 +38,7 @@ type Set struct {
 	Name     string
 	Key      []Datatype // several: a concatenation
 	Timeout  bool       // elements may leave by themselves
+	Interval bool       // elements are ranges (RangeKey)
 	Elements []Element  // in the order in which nft lists them
 }
 
@@ -93,6 +97,7 @@ func (c Chain) Policy() VerdictKind {
 // Rule is a list of matches, all of which must hold, and what happens then.
 type Rule struct {
 	Match   []Match
+	Count   bool // packets; it changes nothing
 	Verdict Verdict
 	Comment string // why, in a few words; it stands in the kernel's listing too
 }

@@ -33,6 +33,9 @@ func (s Set) write(b *strings.Builder) {
 	if s.Timeout {
 		b.WriteString("\t\tflags timeout\n")
 	}
+	if s.Interval {
+		b.WriteString("\t\tflags interval\n")
+	}
 	if len(s.Elements) > 0 {
 		perLine := 1
 		if len(s.Key) == 1 && s.Key[0] == IPv4Addr {
@@ -47,7 +50,7 @@ func (s Set) write(b *strings.Builder) {
 			default:
 				b.WriteString(", ")
 			}
-			b.WriteString(e.Key.text(s.Key))
+			b.WriteString(s.text(e.Key))
 			if e.Timeout > 0 {
 				b.WriteString(" timeout " + duration(e.Timeout))
 			}
@@ -79,6 +82,9 @@ func (r Rule) String() string {
 	var words []string
 	for _, m := range r.Match {
 		words = append(words, m.String())
+	}
+	if r.Count {
+		words = append(words, "counter")
 	}
 	words = append(words, r.Verdict.String())
 	if r.Comment != "" {

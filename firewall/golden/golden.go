@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,11 +72,18 @@ func read(path string) (Case, error) {
 			c.Snapshot = identity.New(d)
 		case "env.json":
 			var env struct {
-				Setup  bool            `json:"setup"`
-				Rescue config.Duration `json:"rescue"` // left of the window
+				Setup  bool                           `json:"setup"`
+				Rescue config.Duration                `json:"rescue"` // left of the window
+				Bypass map[netip.Addr]config.Duration `json:"bypass"` // left of the opening; 0: no end
 			}
 			err = strict(f.Data, &env)
-			c.Setup = env.Setup
+			c.Setup, c.Bypass = env.Setup, make(map[netip.Addr]time.Time)
+			for addr, left := range env.Bypass {
+				c.Bypass[addr] = time.Time{}
+				if left != 0 {
+					c.Bypass[addr] = Now.Add(time.Duration(left))
+				}
+			}
 			if env.Rescue != 0 {
 				c.RescueUntil = Now.Add(time.Duration(env.Rescue))
 			}

@@ -93,7 +93,7 @@ func matches(rs firewall.Ruleset, m firewall.Match, p Packet, f Facts) bool {
 			panic(fmt.Sprintf("walk: there is no set %s", set))
 		}
 		for _, e := range s.Elements {
-			if e.Key == k {
+			if e.Key == k || s.Interval && e.Key[:len(k)] <= k && k <= e.Key[len(k):] {
 				return true
 			}
 		}

@@ -87,6 +87,7 @@ func (s school) broken(p walk.Packet, o walk.Outcome) (out []string) {
 	honest := inside && p.Src.Is4() && z.Address.Contains(p.Src) && p.Src != z.Address.Addr() && !s.borrows(p) && !p.Broken
 	_, toZone := s.zone(o.To)
 	away := p.Dst == internet
+	public := p.Dst == resolver
 	refused := p.Proto == firewall.IPv6InIP4 || p.Proto == firewall.TCP && in(p.DstPort, 453, 853, 5053) ||
 		p.Proto == firewall.UDP && in(p.DstPort, 784, 853, 3544, 8853)
 
@@ -100,6 +101,7 @@ func (s school) broken(p walk.Packet, o walk.Outcome) (out []string) {
 		must(o.Packet.Src == wanAddr, "What leaves has the address of the box.")
 		must(!(in(p.DstPort, 53) && (p.Proto == firewall.TCP || p.Proto == firewall.UDP)), "DNS is asked of nobody but us.")
 		must(!refused, "Encrypted DNS and tunnels are refused for everybody.")
+		must(!public || p.Proto != firewall.TCP && p.Proto != firewall.UDP || s.bypasses(p), "A public resolver is reached by those only to whom ways round the filter are open.")
 	}
 	if passed && o.To == walk.Here {
 		q := o.Packet
@@ -120,7 +122,7 @@ func (s school) broken(p walk.Packet, o walk.Outcome) (out []string) {
 	}
 	dns := p.DstPort == 53 && (p.Proto == firewall.TCP || p.Proto == firewall.UDP)
 	switch {
-	case dns && (away || p.Dst == z.Address.Addr()):
+	case dns && (away || public || p.Dst == z.Address.Addr()):
 		must(passed && o.To == walk.Here && o.Packet.Dst == z.Address.Addr() && o.Packet.DstPort == 53, "DNS to anywhere is answered by us.")
 	case p.Dst == z.Address.Addr() && p.Proto == firewall.TCP && p.DstPort == 80:
 		must(passed && o.To == walk.Here, "The portal is open to everybody.")
@@ -132,7 +134,11 @@ func (s school) broken(p walk.Packet, o walk.Outcome) (out []string) {
 		must(o.Verdict == firewall.Reset, "A TCP port of encrypted DNS is reset.")
 	case away && refused:
 		must(o.Verdict == firewall.Prohibited, "A UDP port of encrypted DNS is refused at once.")
-	case away && s.member(p):
+	case public && p.Proto == firewall.TCP && s.member(p) && !s.bypasses(p):
+		must(o.Verdict == firewall.Reset, "A public resolver's TCP is reset at once, on every port.")
+	case public && p.Proto == firewall.UDP && s.member(p) && !s.bypasses(p):
+		must(o.Verdict == firewall.Prohibited, "A public resolver's UDP is refused at once, on every port.")
+	case (away || public && !refused) && s.member(p):
 		must(passed && o.To == s.cfg.WAN.Port, "A member reaches the outside.")
 	case away && p.Proto == firewall.TCP && p.DstPort == 80:
 		must(passed && o.To == walk.Here && o.Packet.Dst == z.Address.Addr(), "A stranger's HTTP gets the portal.")
@@ -182,7 +188,7 @@ func (s school) brokenInAnyState(rs firewall.Ruleset, p walk.Packet) (out []stri
 // brokenBySending judges what the box itself sends: to the inside only DHCP and
 // answers, to the outside only what it needs.
 func (s school) brokenBySending(rs firewall.Ruleset) (out []string) {
-	resolver := func(p walk.Packet) bool {
+	ours := func(p walk.Packet) bool {
 		for _, u := range s.cfg.DNS.Upstreams {
 			if u.Addr() == p.Dst && p.Dst.Is4() && u.Port() == p.DstPort {
 				return true
@@ -200,12 +206,12 @@ func (s school) brokenBySending(rs firewall.Ruleset) (out []string) {
 			}
 			o := walk.New(s.cfg, rs, wanAddr).Send(p)
 			if o.Verdict != firewall.Accept {
-				if resolver(p) && (p.Proto == firewall.UDP || p.Proto == firewall.TCP) && !p.Broken && o.Packet.Out == s.cfg.WAN.Port {
+				if ours(p) && (p.Proto == firewall.UDP || p.Proto == firewall.TCP) && !p.Broken && o.Packet.Out == s.cfg.WAN.Port {
 					out = append(out, fmt.Sprintf("The box cannot ask its resolver: %+v", p))
 				}
 				continue
 			}
-			outward := o.To == s.cfg.WAN.Port && p.Src.Is4() && (resolver(p) ||
+			outward := o.To == s.cfg.WAN.Port && p.Src.Is4() && (ours(p) ||
 				p.Proto == firewall.UDP && (p.DstPort == 123 || p.SrcPort == 68 && p.DstPort == 67) ||
 				p.Proto == firewall.TCP && p.DstPort == 443 ||
 				p.Proto == firewall.ICMP && p.Type == walk.EchoRequest)

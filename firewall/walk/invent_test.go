@@ -15,7 +15,7 @@ import (
 // groups, people in all conditions, at set-up, in the rescue window or later.
 // Like a validated configuration, zones do not overlap and names are proper.
 func invent(r *rand.Rand) school {
-	s := school{env: firewall.Env{Now: morning}}
+	s := school{env: firewall.Env{Now: morning, Bypass: make(map[netip.Addr]time.Time)}}
 	chance := func(of int) bool { return r.IntN(of) == 0 }
 	s.cfg.WAN = config.WAN{Port: "eth0", Mode: config.WANDHCP}
 	for i, n := 0, 1+r.IntN(3); i < n; i++ {
@@ -67,6 +67,13 @@ func invent(r *rand.Rand) school {
 			if !chance(4) {
 				c.Until = morning.Add(time.Duration(r.IntN(600)-200) * time.Second)
 			}
+		}
+		if chance(3) {
+			var until time.Time
+			if chance(2) {
+				until = morning.Add(time.Duration(r.IntN(600)-200) * time.Second)
+			}
+			s.env.Bypass[c.Addr] = until
 		}
 		d.Clients = append(d.Clients, c)
 	}

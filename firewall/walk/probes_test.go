@@ -27,6 +27,7 @@ func (s school) rules() firewall.Ruleset { return firewall.Compile(s.cfg, s.snap
 var (
 	wanAddr  = netip.MustParseAddr("203.0.113.2")
 	internet = netip.MustParseAddr("198.51.100.7")
+	resolver = netip.MustParseAddr("45.90.28.77") // a public one, in the middle of its range
 	stranger = identity.MAC{2, 0xee, 0, 0, 0, 1}
 	global6  = netip.MustParseAddr("2001:db8::7")
 	local6   = netip.MustParseAddr("fe80::1")
@@ -68,6 +69,14 @@ func (s school) pair(p walk.Packet) bool {
 
 func (s school) online(c identity.Client) bool {
 	return c.Class == identity.Admitted && (c.Until.IsZero() || c.Until.After(s.env.Now))
+}
+
+// bypasses reports whether the filter leaves ways round it open to the sender.
+func (s school) bypasses(p walk.Packet) bool {
+	return s.anyClient(func(c identity.Client) bool {
+		until, ok := s.env.Bypass[c.Addr]
+		return c.MAC == p.MAC && c.Addr == p.Src && s.online(c) && ok && (until.IsZero() || until.After(s.env.Now))
+	})
 }
 
 // holder reports whether somebody who is online holds addr.
@@ -138,7 +147,7 @@ type parts struct {
 func (s school) parts() parts {
 	m := parts{
 		ins:  []string{s.cfg.WAN.Port, unknownPort},
-		dsts: []netip.Addr{internet, wanAddr, global6, local6, netip.MustParseAddr("255.255.255.255")},
+		dsts: []netip.Addr{internet, resolver, wanAddr, global6, local6, netip.MustParseAddr("255.255.255.255")},
 	}
 	macs := []identity.MAC{stranger}
 	addrs := []netip.Addr{netip.IPv4Unspecified(), internet, wanAddr, global6, local6, netip.MustParseAddr("127.0.0.1")}
