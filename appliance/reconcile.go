@@ -207,6 +207,7 @@ func (l *loop) next(d identity.Data, old *identity.Snapshot) (*identity.Snapshot
 // they stand.
 func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time) bool {
 	env := l.b.env(cfg, now)
+	env.Bypass = bypassOpen(snap.Data(), now)
 	if l.applied.snap != nil && (l.suspect.Swap(false) || now.Sub(l.drifted) >= minute || now.Before(l.drifted)) {
 		l.drifted = now
 		// Compared with what was last applied: what we are about to change

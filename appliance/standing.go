@@ -42,6 +42,9 @@ func (b *box) standing() metrics.Standing {
 	if snap, _ := b.loop.Snapshot(); snap != nil {
 		s.Snapshot, s.Online = snap.Data().Time, len(snap.Members())
 	}
+	if s.Refused, err = b.firewall.Counts(); err != nil {
+		slog.Debug("counting refused packets", "err", err)
+	}
 	info, err := b.records.QueryLog()
 	if err != nil {
 		slog.Debug("measuring the query log", "err", err)

@@ -47,7 +47,8 @@
 //
 //   - An address used without a name, and a name carried inside an encrypted
 //     channel that is already open (DNS over HTTPS to a host nobody lists, a VPN).
-//     The firewall closes the usual ports and the list "bypass" the usual names.
+//     The firewall closes the usual ports and the addresses of the large public
+//     resolvers, the list "bypass" the usual names.
 //   - Pages. A name is all there is: example.com/good and example.com/bad are one
 //     name. BBC iPlayer and CBeebies, personal and school Gmail, share theirs.
 //   - What a device remembered from before: answers cached on it live on for

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"stairgate/config/identity"
+	"stairgate/config/resolvers"
 	"stairgate/dns/policy"
 
 	"github.com/miekg/dns"
@@ -27,12 +29,18 @@ func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		w.q.action = actionError
 	}
-	inside := w.leadsInside(m)
+	inside := w.leads(m, w.inside)
+	public := w.leads(m, resolvers.Has)
 	if v, name, bad := w.judge(m); bad {
 		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, v, name))
 	}
 	if inside && !mayBePrivate(w.q) {
 		return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, rebindVerdict(w.q), w.q.name))
+	}
+	if public {
+		if v := w.judgeResolver(); stops(v) {
+			return w.ResponseWriter.WriteMsg(blocked(w.q, w.req, v, w.q.name))
+		}
 	}
 	altered := false
 	for _, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
@@ -43,7 +51,7 @@ func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
 	if altered {
 		m.AuthenticatedData = false // no longer what the resolver vouched for
 	}
-	if !inside && !w.rewritten {
+	if !inside && !public && !w.rewritten {
 		w.keep(m)
 	}
 	return w.ResponseWriter.WriteMsg(m)
@@ -64,11 +72,20 @@ func (w *judgeWriter) judge(m *dns.Msg) (v policy.Verdict, name string, bad bool
 	return policy.Verdict{}, "", false
 }
 
-// leadsInside reports whether an address in the answer is one of ours, or could be.
-func (w *judgeWriter) leadsInside(m *dns.Msg) bool {
+// judgeResolver judges the name as a way round the filter: its answer leads to the
+// address of a public resolver, whatever the name is called.
+func (w *judgeWriter) judgeResolver() policy.Verdict {
+	return w.s.decide(w.q.view.rules, policy.Question{
+		Client: w.q.client, Name: w.q.name, Set: identity.SetOf(identity.Bypass), Now: w.q.now,
+		Essential: w.from.essential, Led: true, By: w.from.verdict,
+	})
+}
+
+// leads reports whether an address in the answer is of a kind.
+func (w *judgeWriter) leads(m *dns.Msg, kind func(netip.Addr) bool) bool {
 	for _, section := range [][]dns.RR{m.Answer, m.Extra} {
 		for _, rr := range section {
-			if slices.ContainsFunc(addressesOf(rr), w.inside) {
+			if slices.ContainsFunc(addressesOf(rr), kind) {
 				return true
 			}
 		}

@@ -19,6 +19,7 @@ func standing() Standing {
 		Version: "2026.1", Devices: map[string]int{"approved": 41, "revoked": 2, "waiting": 3}, Sessions: 17, Online: 38,
 		Zones:    []Zone{{"guest", 231, 4}, {"school", 201, 44}},
 		Problems: 1, Snapshot: time.Unix(1_767_601_800, 500e6),
+		Refused: map[string]uint64{"public resolvers by address": 21},
 		LogRows: 9_876_543, LogBytes: 98_765_432, LogOldest: time.Unix(1_764_923_400, 0),
 	}
 }

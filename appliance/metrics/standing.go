@@ -18,6 +18,8 @@ type Standing struct {
 
 	Snapshot time.Time // when who is here last changed; zero: nobody was told yet
 
+	Refused map[string]uint64 // packets, by the words of the firewall's rule
+
 	LogRows, LogBytes int64
 	LogOldest         time.Time // zero: there is no row
 }
@@ -43,6 +45,7 @@ var (
 	pool      = describe("dhcp_pool_addresses", "Addresses that DHCP may give out.", "zone")
 	leases    = describe("dhcp_leases", "Addresses that are given out.", "zone")
 	problems  = describe("health_problems", "Things that are wrong now; the overview page has them in words.")
+	refused   = describe("firewall_refused_packets", "Packets of clients that tried a way round the filter, since the rules were last set anew.", "rule")
 	snapshot  = describe("snapshot_timestamp_seconds", "When the picture of who is here, by which DNS and portal answer, last changed.")
 	logRows   = describe("query_log_rows", "Rows of the query log.")
 	logBytes  = describe("query_log_bytes", "Size of the query log on the storage card.")
@@ -51,7 +54,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (stander) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{build, devices, sessions, online, pool, leases, problems, snapshot, logRows, logBytes, logOldest} {
+	for _, d := range []*prometheus.Desc{build, devices, sessions, online, pool, leases, problems, refused, snapshot, logRows, logBytes, logOldest} {
 		c <- d
 	}
 }
@@ -73,6 +76,9 @@ func (s stander) Collect(c chan<- prometheus.Metric) {
 		gauge(leases, float64(z.Leases), z.ID)
 	}
 	gauge(problems, float64(is.Problems))
+	for rule, n := range is.Refused {
+		gauge(refused, float64(n), rule)
+	}
 	gauge(logRows, float64(is.LogRows))
 	gauge(logBytes, float64(is.LogBytes))
 	for _, at := range []struct {

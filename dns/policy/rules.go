@@ -160,10 +160,13 @@ func Compile(d *identity.Data) *Rules {
 	return r
 }
 
+// UnblockRule is the rule of an opening as it stands in Verdict.Rule.
+func UnblockRule(u identity.Unblock) string { return RuleUnblock + strconv.FormatInt(u.ID, 10) }
+
 // unblock compiles an opening for a while.
 func (r *Rules) unblock(u *identity.Unblock, order int, personal []*categoryRule) []*categoryRule {
 	o := origin{
-		level: levelUnblock, order: order, action: Allow, rule: RuleUnblock + strconv.FormatInt(u.ID, 10),
+		level: levelUnblock, order: order, action: Allow, rule: UnblockRule(*u),
 		scope: scope{device: u.Device, person: u.Person}, live: u,
 	}
 	if u.Device.IsZero() && u.Person == "" {
