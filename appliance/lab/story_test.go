@@ -24,6 +24,8 @@ var binaries string
 func TestMain(m *testing.M) {
 	extraParts["chrome"] = chrome
 	extraParts["dial"] = dial
+	extraParts["encrypted"] = encrypted
+	extraParts["resolve"] = resolve
 	Enter(nil)
 	flag.Parse()
 	binaries = filepath.Join(ScratchDir(), "bin")

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ const (
 )
 
 // foreignResolvers are well-known resolvers that some devices have built in.
-var foreignResolvers = []string{"8.8.8.8", "9.9.9.9"}
+var foreignResolvers = []string{"8.8.8.8", "9.9.9.9", "2001:4860:4860::8888"}
 
 // worldLinks are the addresses on the world's loopback.
 func worldLinks() []string {
@@ -45,7 +46,7 @@ func worldLinks() []string {
 		"addr add 2001:db8::80/128 dev lo",
 	}
 	for _, a := range foreignResolvers {
-		lines = append(lines, "addr add "+a+"/32 dev lo")
+		lines = append(lines, "addr add "+a+" dev lo")
 	}
 	return lines
 }
@@ -91,7 +92,9 @@ func world(dir string) error {
 	web := &http.Server{Handler: http.HandlerFunc(site), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
 	serve("web", func() error { return listenAndServe(":80", nil, web) })
 	serve("secure web", func() error { return listenAndServe(":443", conf, web) })
-	serve("DNS over TLS", func() error { return listenAndServe(":853", conf, web) })
+	serve("DNS over TLS", (&dns.Server{Addr: ":853", Net: "tcp-tls", TLSConfig: conf, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		_ = w.WriteMsg(answerDNS(q, true))
+	})}).ListenAndServe)
 	serve("echo", func() error { return echoTCP(":7") })
 	serve("echo", func() error { return echoUDP(siteAddr + ":7") })
 	serve("time", func() error { return ntp(siteAddr + ":123") })
@@ -136,7 +139,13 @@ func answerDNS(q *dns.Msg, wrong bool) *dns.Msg {
 			rr(name + " 300 IN AAAA fd3e:4f5a:5b81::1")
 		}
 	case name == "ech.example." && typ == "HTTPS":
+		// Everything a record can carry, in an order that is none.
+		rr(`ech.example. 300 IN HTTPS 2 other.example. mandatory=alpn,port alpn="h3,h2" no-default-alpn port=8443 ipv4hint=` + siteAddr + `,` + wrongAddr + ` ech="AEX+DQBBpQAgACBL" ipv6hint=2001:db8::80 key65400="x=y"`)
 		rr(`ech.example. 300 IN HTTPS 1 . alpn="h2,h3" ipv4hint=` + siteAddr + ` ech="AEX+DQBBpQAgACBL"`)
+	case name == "resolver-in-disguise.example.":
+		if typ == "A" {
+			rr(name + " 300 IN A 8.8.8.8")
+		}
 	case name == "large.example." && typ == "TXT":
 		for i := range 40 {
 			rr(fmt.Sprintf("large.example. 300 IN TXT \"%02d %s\"", i, strings.Repeat("x", 90)))
@@ -157,6 +166,10 @@ func site(w http.ResponseWriter, r *http.Request) {
 	if r.TLS == nil && answerProbe(w, r) {
 		return
 	}
+	if r.URL.Path == "/dns-query" {
+		answerDoH(w, r)
+		return
+	}
 	if n, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64); err == nil {
 		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
 		buf := make([]byte, 1<<16)
@@ -171,6 +184,25 @@ func site(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, "<!doctype html><html lang=\"en\"><title>%s</title><h1>This is %s</h1><p>You reached the web site from %s.</p></html>\n", r.Host, r.Host, r.RemoteAddr)
+}
+
+// answerDoH is DNS over HTTPS (RFC 8484), of a resolver nobody configured.
+func answerDoH(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
+	if r.Method == http.MethodGet {
+		b, err = base64.RawURLEncoding.DecodeString(r.URL.Query().Get("dns"))
+	}
+	q := new(dns.Msg)
+	if err != nil || q.Unpack(b) != nil || len(q.Question) != 1 {
+		http.Error(w, "no question", http.StatusBadRequest)
+		return
+	}
+	if b, err = answerDNS(q, true).Pack(); err != nil {
+		http.Error(w, "no answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/dns-message")
+	_, _ = w.Write(b)
 }
 
 func listenAndServe(addr string, conf *tls.Config, s *http.Server) error {
