@@ -132,7 +132,8 @@ func (e backend) Why(_ context.Context, addr netip.Addr, name string) edge.Reaso
 		return edge.Reason{}
 	}
 	c, _ := snap.Lookup(addr)
-	v, ok := e.b.explain.Explain(c, name, e.b.now())
+	now := e.b.now()
+	v, ok := e.b.explain.Explain(c, name, now)
 	if !ok {
 		return edge.Reason{}
 	}
@@ -140,6 +141,7 @@ func (e backend) Why(_ context.Context, addr netip.Addr, name string) edge.Reaso
 		Known: true, Sentence: v.Sentence,
 		// A warning shows the block page too.
 		Blocked: v.Action == policy.Block || v.Action == policy.Warn,
+		GoOn:    mayGoOn(snap, c, v.Verdict, now),
 	}
 	if i, ok := v.Category.Info(); ok {
 		r.Category = i.Name

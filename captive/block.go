@@ -2,6 +2,7 @@ package captive
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"stairgate/config/edge"
@@ -63,7 +64,7 @@ func (s *Server) blocked(w http.ResponseWriter, v *visit, name string, reason ed
 		return
 	}
 	p := s.page(v, "blocked", "blocked_title")
-	p.Name, p.Category, p.Sentence = name, reason.Category, reason.Sentence
+	p.because(name, reason)
 	p.Time = v.words.moment(v.now.In(v.data.Time.Location()))
 	s.show(w, http.StatusForbidden, p)
 }
@@ -75,23 +76,44 @@ func (s *Server) whyBlocked(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.show(w, http.StatusOK, s.page(v, "child", "child_title"))
 		return
 	}
+	s.show(w, http.StatusOK, s.whyPage(r, v, tidy(r.URL.Query().Get("name"))))
+}
+
+// whyPage says what there is to say of a site.
+func (s *Server) whyPage(r *http.Request, v *visit, asked string) *view {
 	p := s.page(v, "why", "why_title")
-	if asked := tidy(r.URL.Query().Get("name")); asked != "" && len(asked) < 1000 {
-		p.Typed = asked
-		name := siteName(asked)
-		reason := s.why(r, v, name)
-		switch {
-		case name == "":
-			p.Faults = []fault{{"name", v.words.say("why_bad_name")}}
-		case !reason.Known:
-			p.Faults = []fault{{"", v.words.say(string(edge.Away))}}
-		case reason.Blocked:
-			p.Name, p.Category, p.Sentence = name, reason.Category, reason.Sentence
-		default:
-			p.Name, p.Open = name, true
-		}
+	if asked == "" || len(asked) >= 1000 {
+		return p
 	}
-	s.show(w, http.StatusOK, p)
+	p.Typed = asked
+	name := siteName(asked)
+	reason := s.why(r, v, name)
+	switch {
+	case name == "":
+		p.Faults = []fault{{"name", v.words.say("why_bad_name")}}
+	case !reason.Known:
+		p.Faults = []fault{{"", v.words.say(string(edge.Away))}}
+	case reason.Blocked:
+		p.because(name, reason)
+		p.Token = s.token(v.addr)
+	default:
+		p.Name, p.Open = name, true
+	}
+	return p
+}
+
+// because puts down why a site is blocked.
+func (v *view) because(name string, reason edge.Reason) {
+	v.Name, v.Category, v.Sentence = name, reason.Category, reason.Sentence
+	if v.GoOn = reason.GoOn; v.GoOn {
+		v.Title = v.words.say("warned_title")
+	}
+}
+
+// Ask is the address of the page on which a person can go on. It is another host than
+// the site's, whose pages could otherwise press the button.
+func (v *view) Ask() string {
+	return "http://" + blockedLabel + "." + v.domain + "/?" + url.Values{"lang": {v.Tag}, "name": {v.Name}}.Encode()
 }
 
 // siteName takes the host out of what a person copied from the address bar.

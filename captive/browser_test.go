@@ -153,6 +153,18 @@ func TestTheWholeWayInABrowser(t *testing.T) {
 	look(t, ctx, "blocked")
 	do(t, ctx, chromedp.Navigate("http://blocked.school.internal/?name=casino.example"))
 	look(t, ctx, "why")
+	f.reason, f.answer = shopping(), edge.Answer{Code: edge.WentOn, Until: noon.Add(30 * time.Minute)}
+	for _, lang := range catalogue {
+		do(t, ctx, chromedp.Navigate("http://shop.example/?lang="+lang.Tag))
+		look(t, ctx, "warned-"+lang.Tag)
+		do(t, ctx, chromedp.Click(css("a.button")), chromedp.WaitVisible(css("#why")))
+		look(t, ctx, "why-warned-"+lang.Tag)
+		do(t, ctx, chromedp.SendKeys(css("#why"), "Paint for the art table\r"), chromedp.WaitVisible(css("a[href='https://shop.example/']")))
+		look(t, ctx, "wenton-"+lang.Tag)
+	}
+	if len(f.goneOn) != len(catalogue) || f.goneOn[0].Reason != "Paint for the art table" {
+		t.Errorf("the writer was asked %+v", f.goneOn)
+	}
 	do(t, ctx, chromedp.Navigate("http://status.school.internal/"))
 	heading(t, ctx, "You are signed in as Zofia Kowalska")
 	look(t, ctx, "status")

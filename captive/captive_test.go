@@ -39,6 +39,7 @@ type fake struct {
 	signed  []edge.SignRequest
 	out     []netip.Addr
 	asked   []string
+	goneOn  []edge.GoOnRequest
 	changed chan struct{}
 }
 
@@ -86,6 +87,13 @@ func (f *fake) Why(_ context.Context, _ netip.Addr, name string) edge.Reason {
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, name)
 	return f.reason
+}
+
+func (f *fake) GoOn(_ context.Context, r edge.GoOnRequest) edge.Answer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.goneOn = append(f.goneOn, r)
+	return f.answer
 }
 
 // school is a snapshot with one client, the phone, changed by changes.

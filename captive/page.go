@@ -43,9 +43,12 @@ type view struct {
 	Person, Device, Until                 string
 	Name, Category, Sentence, Time, Typed string
 	Open                                  bool // the site is not blocked
+	GoOn                                  bool // it is only warned of, and this person may go on
+	Why                                   string
 	Ending                                bool // the session is about to end
 
-	page string
+	page   string
+	domain string
 }
 
 // T is the text of a key in the reader's language.
@@ -79,7 +82,7 @@ func (v *view) Fault(field string) string {
 func (s *Server) page(v *visit, name, title string) *view {
 	p := &view{words: v.words, page: name, Title: v.words.say(title), Client: v.client}
 	if v.data != nil {
-		p.School, p.AUP, p.Refusal = v.data.School, v.data.AUP, v.data.Refusal
+		p.School, p.AUP, p.Refusal, p.domain = v.data.School, v.data.AUP, v.data.Refusal, v.data.Domain
 	}
 	return p
 }
@@ -131,7 +134,7 @@ func secure(h http.Header) {
 func parsePages() map[string]*template.Template {
 	layout := template.Must(template.ParseFS(pageFiles, "pages/layout.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"portal", "signed", "waiting", "status", "signout", "signedout", "blocked", "child", "why", "plain"} {
+	for _, name := range []string{"portal", "signed", "waiting", "status", "signout", "signedout", "blocked", "child", "why", "wenton", "plain"} {
 		t := template.Must(layout.Clone())
 		out[name] = template.Must(t.ParseFS(pageFiles, "pages/"+name+".html"))
 	}

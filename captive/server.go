@@ -20,6 +20,7 @@ type Edge interface {
 	Sign(ctx context.Context, r edge.SignRequest) edge.Answer
 	SignOut(ctx context.Context, addr netip.Addr) edge.Answer
 	Why(ctx context.Context, addr netip.Addr, name string) edge.Reason
+	GoOn(ctx context.Context, r edge.GoOnRequest) edge.Answer
 }
 
 // Options is what a Server needs.
@@ -162,6 +163,8 @@ func (s *Server) own(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.sign(w, r, v)
 	case path == "/sign-out" && r.Method == http.MethodPost && admitted:
 		s.signOut(w, r, v)
+	case path == "/go-on" && r.Method == http.MethodPost && admitted:
+		s.goOn(w, r, v)
 	case path == "/favicon.ico":
 		http.NotFound(w, r)
 	case !read && admitted:

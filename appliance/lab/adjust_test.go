@@ -2,10 +2,12 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"stairgate/config"
+	"stairgate/config/identity"
 )
 
 // adjust changes one thing of the lab's configuration: "session_max=20s".
@@ -25,6 +27,16 @@ func adjust(c *config.Config, setting string) error {
 			return err
 		}
 		c.Portal.SessionMax = config.Duration(d)
+	case "warn":
+		of := identity.Category(value)
+		for i := range c.Groups {
+			g := &c.Groups[i]
+			for k := range g.Categories {
+				r := &g.Categories[k]
+				r.Of = slices.DeleteFunc(slices.Clone(r.Of), func(o identity.Category) bool { return o == of })
+			}
+			g.Categories = append(slices.Clone(g.Categories), identity.CategoryRule{Action: identity.Warn, Of: []identity.Category{of}})
+		}
 	default:
 		return fmt.Errorf("no such setting: %s", key)
 	}

@@ -23,6 +23,8 @@ const (
 	MaxUnblock = 8 * time.Hour
 	// maxLiveUnblocks bounds how many run at once.
 	maxLiveUnblocks = 200
+	// maxWarned is how many of them one device may have from the page that warns.
+	maxWarned = 10
 )
 
 // The refusals of openings.
@@ -33,15 +35,16 @@ var (
 	ErrUnblockLong   = &Refusal{"unblock-long", "An opening lasts from one minute to eight hours. What is needed for longer is a rule."}
 	ErrUnblockLocked = &Refusal{"unblock-locked", "This category is locked: it is blocked for everybody, and nothing opens it."}
 	ErrUnblockMany   = &Refusal{"unblock-many", "Too many openings run at the moment. End some of them first."}
+	ErrWarnedMany    = &Refusal{"busy", "This device went on to many sites in a short time. Wait a while, or ask the technician to open what you need."}
 	ErrNoUnblock     = &Refusal{"no-unblock", "This opening is over already."}
 )
 
-const unblockColumns = `SELECT id, name, category, mac, person, started, until, reason, author, ended_at, ended_by FROM unblocks `
+const unblockColumns = `SELECT id, name, category, mac, person, started, until, reason, author, warned, ended_at, ended_by FROM unblocks `
 
 func scanUnblock(s scanner) (u Unblock, err error) {
 	var category, mac string
 	var started, until, ended int64
-	if err := s.Scan(&u.ID, &u.Name, &category, &mac, &u.Person, &started, &until, &u.Reason, &u.Author, &ended, &u.EndedBy); err != nil {
+	if err := s.Scan(&u.ID, &u.Name, &category, &mac, &u.Person, &started, &until, &u.Reason, &u.Author, &u.Warned, &ended, &u.EndedBy); err != nil {
 		return Unblock{}, err
 	}
 	u.Category = identity.Category(category)
@@ -70,20 +73,33 @@ func (db *DB) Unblock(actor string, u identity.Unblock, d time.Duration) (identi
 		if live >= maxLiveUnblocks {
 			return ErrUnblockMany
 		}
+		if u.Warned {
+			// One device must not use up what is there for all.
+			if err := t.row(`SELECT count(*) FROM unblocks WHERE warned AND mac = ? AND until > ? AND started <= ?`, u.Device.String(), micros(t.now), micros(t.now.Add(clockSkew))).Scan(&live); err != nil {
+				return err
+			}
+			if live >= maxWarned {
+				return ErrWarnedMany
+			}
+		}
 		u.From, u.Until, u.Author = timeOf(micros(t.now)), timeOf(micros(t.now.Add(d))), label(actor, maxName)
 		mac := ""
 		if !u.Device.IsZero() {
 			mac = u.Device.String()
 		}
-		res, err := t.exec(`INSERT INTO unblocks (name, category, mac, person, started, until, reason, author) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			u.Name, string(u.Category), mac, u.Person, micros(u.From), micros(u.Until), u.Reason, u.Author)
+		res, err := t.exec(`INSERT INTO unblocks (name, category, mac, person, started, until, reason, author, warned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			u.Name, string(u.Category), mac, u.Person, micros(u.From), micros(u.Until), u.Reason, u.Author, u.Warned)
 		if err != nil {
 			return err
 		}
 		if u.ID, err = res.LastInsertId(); err != nil {
 			return err
 		}
-		return t.event(actor, "opened", whomOf(u), fmt.Sprintf("%s for %s: %s", whatOf(u), d, u.Reason))
+		verb := "opened"
+		if u.Warned {
+			verb = "went on"
+		}
+		return t.event(actor, verb, whomOf(u), fmt.Sprintf("%s for %s: %s", whatOf(u), d, u.Reason))
 	})
 	if err != nil {
 		return identity.Unblock{}, err
@@ -101,7 +117,7 @@ func checkUnblock(u identity.Unblock, d time.Duration) (identity.Unblock, error)
 		return u, ErrUnblockWhat
 	case info.Locked:
 		return u, ErrUnblockLocked
-	case u.Device.IsZero() == (u.Person == ""):
+	case u.Device.IsZero() == (u.Person == ""), u.Warned && (u.Device.IsZero() || u.Name == ""):
 		return u, ErrUnblockWhom
 	case !ok || reason == "":
 		return u, ErrUnblockReason

@@ -11,6 +11,7 @@ import (
 const (
 	MaxName    = 100  // letters of a person's name or job title
 	MaxBatch   = 1000 // rows
+	MaxReason  = 500  // letters of a reason
 	maxVersion = 64
 	maxQName   = 1024 // a 255-octet name with every octet escaped as \DDD
 	maxWord    = 64   // type, action, category, rcode
@@ -30,6 +31,18 @@ func (r SignRequest) check() (Answer, bool) {
 		return Answer{Code: TitleMissing, Sentence: fmt.Sprintf("Please write your job title in at most %d letters.", MaxName)}, false
 	case len(r.AUPVersion) > maxVersion:
 		return Answer{Code: PolicyOld, Sentence: "This is not the policy in force. Please read the present one."}, false
+	}
+	return Answer{}, true
+}
+
+func (r GoOnRequest) check() (Answer, bool) {
+	switch {
+	case !r.Addr.IsValid():
+		return Answer{Code: NoLease, Sentence: "This device has no address from the school's network."}, false
+	case r.Name == "" || len(r.Name) > 253:
+		return Answer{Code: NoWarning, Sentence: "Say which site you need."}, false
+	case strings.TrimSpace(r.Reason) == "" || !text(r.Reason, MaxReason):
+		return Answer{Code: NoReason, Sentence: fmt.Sprintf("Please write why you need the site, in at most %d letters.", MaxReason)}, false
 	}
 	return Answer{}, true
 }

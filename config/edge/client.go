@@ -164,6 +164,11 @@ func (c *Client) SignOut(ctx context.Context, addr netip.Addr) Answer {
 	return c.ask(ctx, "/sign-out", SignRequest{Addr: addr})
 }
 
+// GoOn asks to go on to a name that is warned of. Like Sign it always answers.
+func (c *Client) GoOn(ctx context.Context, r GoOnRequest) Answer {
+	return c.ask(ctx, "/go-on", r)
+}
+
 // Why asks what the filter decides for addr and name. Known is false when the
 // writer does not say so within a second.
 func (c *Client) Why(ctx context.Context, addr netip.Addr, name string) Reason {
@@ -176,7 +181,7 @@ func (c *Client) Why(ctx context.Context, addr netip.Addr, name string) Reason {
 	return r
 }
 
-func (c *Client) ask(ctx context.Context, path string, r SignRequest) Answer {
+func (c *Client) ask(ctx context.Context, path string, r any) Answer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	var a Answer

@@ -6,6 +6,7 @@
 //	POST /sign              SignRequest → Answer
 //	POST /sign-out          SignRequest (Addr only) → Answer
 //	POST /why               Question → Reason: may this address open this name?
+//	POST /go-on             GoOnRequest → Answer: past a warning, with a reason
 //	POST /queries           Batch → 204
 //
 // Without "after" the present snapshot is sent at once. The server checks

@@ -21,21 +21,32 @@ type Code string
 
 // The ways a request can end.
 const (
-	Admitted     Code = "admitted"      // signed and online
-	Waiting      Code = "waiting"       // signed; a technician must approve the device
-	SignedOut    Code = "signed-out"    // session ended
-	NoLease      Code = "no-lease"      // the address was not given out by this box
-	NameMissing  Code = "name-missing"  // FullName is empty or no name
-	TitleMissing Code = "title-missing" // JobTitle is empty
-	NotAccepted  Code = "not-accepted"  // the tick is missing
-	PolicyOld    Code = "policy-old"    // another version is in force: show it
-	Refused      Code = "refused"       // the device was revoked
-	NotRecorded  Code = "not-recorded"  // the record could not be written, so nobody is let in
-	Busy         Code = "busy"          // too many attempts from this address
-	Away         Code = "away"          // the writer did not answer
+	Admitted     Code = "admitted"       // signed and online
+	Waiting      Code = "waiting"        // signed; a technician must approve the device
+	SignedOut    Code = "signed-out"     // session ended
+	NoLease      Code = "no-lease"       // the address was not given out by this box
+	NameMissing  Code = "name-missing"   // FullName is empty or no name
+	TitleMissing Code = "title-missing"  // JobTitle is empty
+	NotAccepted  Code = "not-accepted"   // the tick is missing
+	PolicyOld    Code = "policy-old"     // another version is in force: show it
+	WentOn       Code = "went-on"        // past a warning, until then
+	NoWarning    Code = "no-warning"     // there is no warning this client may go on from
+	NoReason     Code = "reason-missing" // GoOnRequest.Reason is empty
+	Refused      Code = "refused"        // the device was revoked
+	NotRecorded  Code = "not-recorded"   // the record could not be written, so nobody is let in
+	Busy         Code = "busy"           // too many attempts from this address
+	Away         Code = "away"           // the writer did not answer
 )
 
-// Answer is the reply to a SignRequest or a sign-out.
+// GoOnRequest asks to go on to a name that the filter warns of. The writer finds out
+// itself who asks and whether there is more than a warning.
+type GoOnRequest struct {
+	Addr   netip.Addr `json:"addr"` // source address of the person's connection
+	Name   string     `json:"name"` // host name, lower case, no final dot
+	Reason string     `json:"reason"`
+}
+
+// Answer is the reply to a SignRequest, a sign-out or a GoOnRequest.
 type Answer struct {
 	Code     Code      `json:"code"`
 	Sentence string    `json:"sentence"`

@@ -64,6 +64,10 @@ func (w *writer) Why(_ context.Context, _ netip.Addr, name string) Reason {
 	return Reason{Known: true, Blocked: name == "casino.example", Category: "Gambling"}
 }
 
+func (w *writer) GoOn(_ context.Context, r GoOnRequest) Answer {
+	return Answer{Code: WentOn, Sentence: r.Addr.String() + " went on to " + r.Name + ": " + r.Reason}
+}
+
 func (w *writer) Log(b Batch) {
 	if w.hold != nil {
 		<-w.hold
@@ -194,6 +198,24 @@ func TestQuestions(t *testing.T) {
 	}
 	if a := c.SignOut(t.Context(), phone); a.Code != SignedOut || a.Sentence != "192.168.77.20 is signed out." {
 		t.Errorf("SignOut: %+v", a)
+	}
+	if a := c.GoOn(t.Context(), GoOnRequest{Addr: netip.MustParseAddr("::ffff:192.168.77.20"), Name: "shop.example", Reason: "paint"}); a.Code != WentOn || a.Sentence != "192.168.77.20 went on to shop.example: paint" {
+		t.Errorf("GoOn: %+v", a)
+	}
+	for _, x := range []struct {
+		r    GoOnRequest
+		want Code
+	}{
+		{GoOnRequest{Name: "shop.example", Reason: "paint"}, NoLease},
+		{GoOnRequest{Addr: phone, Reason: "paint"}, NoWarning},
+		{GoOnRequest{Addr: phone, Name: strings.Repeat("a", 254), Reason: "paint"}, NoWarning},
+		{GoOnRequest{Addr: phone, Name: "shop.example", Reason: " "}, NoReason},
+		{GoOnRequest{Addr: phone, Name: "shop.example", Reason: strings.Repeat("a", MaxReason+1)}, NoReason},
+		{GoOnRequest{Addr: phone, Name: "shop.example", Reason: "a\x00b"}, NoReason},
+	} {
+		if a := c.GoOn(t.Context(), x.r); a.Code != x.want || a.Sentence == "" {
+			t.Errorf("GoOn %+v: %+v, want %s", x.r, a, x.want)
+		}
 	}
 	if r := c.Why(t.Context(), phone, "casino.example"); !r.Known || !r.Blocked || r.Category != "Gambling" {
 		t.Errorf("Why: %+v", r)

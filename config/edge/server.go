@@ -38,6 +38,8 @@ type Backend interface {
 	SignOut(ctx context.Context, addr netip.Addr) Answer
 	// Why says what the filter decides for addr and name at this moment.
 	Why(ctx context.Context, addr netip.Addr, name string) Reason
+	// GoOn lets whoever holds the address past a warning.
+	GoOn(ctx context.Context, r GoOnRequest) Answer
 	// Log takes rows of the query log. It should return quickly; while it does
 	// not, dnsd's queue fills and its drops are counted.
 	Log(b Batch)
@@ -116,6 +118,7 @@ func handler(ctx context.Context, b Backend, allow func(*syscall.Ucred) bool) ht
 	mux.HandleFunc("POST /sign", s.sign)
 	mux.HandleFunc("POST /sign-out", s.signOut)
 	mux.HandleFunc("POST /why", s.why)
+	mux.HandleFunc("POST /go-on", s.goOn)
 	mux.HandleFunc("POST /queries", s.queries)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cred, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
@@ -225,6 +228,19 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, s.b.Why(r.Context(), q.Addr.Unmap(), q.Name))
+}
+
+func (s *server) goOn(w http.ResponseWriter, r *http.Request) {
+	var req GoOnRequest
+	if !read(w, r, maxSmallBody, &req) {
+		return
+	}
+	req.Addr = req.Addr.Unmap()
+	if a, ok := req.check(); !ok {
+		reply(w, a)
+		return
+	}
+	reply(w, s.b.GoOn(r.Context(), req))
 }
 
 func (s *server) queries(w http.ResponseWriter, r *http.Request) {

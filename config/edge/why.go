@@ -13,6 +13,8 @@ type Reason struct {
 	// Known is false when the writer could not be asked.
 	Known   bool `json:"known"`
 	Blocked bool `json:"blocked"`
+	// GoOn is set when it is a warning, and the client may go on from it.
+	GoOn bool `json:"go_on,omitempty"`
 	// Category in words, "Gambling"; empty when no category is the reason.
 	Category string `json:"category,omitempty"`
 	// Sentence says for people why the name is blocked.

@@ -82,6 +82,9 @@ type Unblock struct {
 	Until    time.Time `json:"until"`
 	Reason   string    `json:"reason"`
 	Author   string    `json:"author"`
+	// Warned is set when Author was warned of Name and went on. It opens what they were
+	// warned of and nothing that is blocked, on Device and while they are signed in.
+	Warned bool `json:"warned,omitempty"`
 }
 
 // ListsInfo names the category database in use.

@@ -24,7 +24,8 @@ import "stairgate/config/identity"
 //     allow-only mode closes here whatever nothing nearer has opened. Each
 //     category is decided by itself: an open one opens no other.
 //
-// Whatever is open is then led to its safe mode, if the group has one (8).
+// Where that comes to a warning, whoever went on from it before is not warned again
+// for a while. Whatever is open is then led to its safe mode, if the group has one (8).
 func (r *Rules) Decide(q Question) Verdict {
 	return r.decide(&q, nil)
 }
@@ -67,10 +68,10 @@ func (r *Rules) decide(q *Question, t *trace) Verdict {
 	}
 	m := moment{at: q.Now, clock: r.clock}
 	if v, ok := r.byName(q, g, &m, t); ok {
-		return r.safe(q, g, v)
+		return r.safe(q, g, r.wentOn(q, g, &m, v))
 	}
 	if v, ok := r.byCategory(q, g, &m, set, t); ok {
-		return r.safe(q, g, v)
+		return r.safe(q, g, r.wentOn(q, g, &m, v))
 	}
 	return r.safe(q, g, Verdict{Action: Allow, Rule: RuleDefault})
 }

@@ -106,7 +106,9 @@ func (r *Rules) words(rule string, category identity.Category, g *group) string 
 	if own := r.own[rule]; own != nil {
 		return "The school’s rule “" + own.ID + "” for " + r.whom(own.Device, own.Person, own.Group, own.Zone) + of + "."
 	}
-	if u := r.unblocks[rule]; u != nil {
+	if u := r.unblocks[rule]; u != nil && u.Warned {
+		return r.warnedWords(u, of)
+	} else if u != nil {
 		return "Opened for a while for " + r.whom(u.Device, u.Person, "", "") + of + "."
 	}
 	kind, id, _ := strings.Cut(rule, "/")

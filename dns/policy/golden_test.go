@@ -88,6 +88,7 @@ type school struct {
 //	rule kahoot allow kahoot.it for group staff when lunch
 //	rule chatty block [chat social] for person Amina Khan
 //	open 7 vimeo.com for device 02:00:00:00:00:01 at 2026-03-03T10:00 20m
+//	open 8 shop.example for device 02:00:00:00:00:01 at 2026-03-03T10:00 20m warned by Amina Khan
 //	client laptop device 02:00:00:00:00:01 group staff zone school person Amina Khan
 //	list gambling bet.example casino.example
 //	essential update.example
@@ -247,6 +248,9 @@ func readUnblock(t *testing.T, words []string) identity.Unblock {
 		t.Fatal(err)
 	}
 	u.Until = u.From.Add(d)
+	if rest := words[i+3:]; len(rest) > 2 && rest[0] == "warned" {
+		u.Warned, u.Author = true, strings.Join(rest[2:], " ")
+	}
 	return u
 }
 

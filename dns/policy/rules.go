@@ -22,6 +22,7 @@ type Rules struct {
 	contact  string
 	own      map[string]*identity.Rule    // by Verdict.Rule
 	unblocks map[string]*identity.Unblock // by Verdict.Rule
+	warned   []*origin                    // of the openings by those who were warned
 	zones    map[string]string            // names by ID
 }
 
@@ -173,6 +174,12 @@ func (r *Rules) unblock(u *identity.Unblock, order int, personal []*categoryRule
 		return personal // for nobody
 	}
 	r.unblocks[o.rule] = u
+	if u.Warned {
+		if !u.Device.IsZero() && u.Name != "" && u.Author != "" {
+			r.warned = append(r.warned, &o)
+		}
+		return personal
+	}
 	if u.Name != "" {
 		e := r.index.at(u.Name)
 		e.rules = append(e.rules, &nameRule{origin: o})
