@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"stairgate/appliance/lists"
+	"stairgate/appliance/records"
 	"stairgate/config"
 	"stairgate/config/identity"
 	"stairgate/dns/category"
@@ -95,7 +96,11 @@ func explainCommand(c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	data := derive(inputs{Config: cfg, Now: now, Zone: now.Location()})
+	open, err := records.PeekUnblocks(filepath.Join(*state, "records"), now)
+	if err != nil {
+		fmt.Fprintf(c.err, "appliance explain: openings for a while are left out: %v\n", err)
+	}
+	data := derive(inputs{Config: cfg, Now: now, Zone: now.Location(), Unblocks: open})
 	e := inquiry{rules: policy.Compile(&data), db: db, client: client, now: now, words: *why, out: bufio.NewWriter(c.out)}
 	err = e.all(c, names, *from)
 	return errors.Join(err, e.out.Flush())
@@ -231,7 +236,7 @@ func (e *inquiry) one(word string) error {
 		_, err = fmt.Fprintln(e.out, x.Text())
 		return err
 	}
-	v := e.rules.Decide(q)
+	v := e.rules.Answer(q)
 	_, err = fmt.Fprintf(e.out, "%s\t%s\t%s\t%s\t%s\n", name, v.Action, v.Category, e.list(name, v.Category), v.Rule)
 	return err
 }

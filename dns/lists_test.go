@@ -276,3 +276,4 @@ func (*publisher) Log(edge.Batch)                                          {}
 func (*publisher) Sign(context.Context, edge.SignRequest) edge.Answer      { return edge.Answer{} }
 func (*publisher) SignOut(context.Context, netip.Addr) edge.Answer         { return edge.Answer{} }
 func (*publisher) Why(context.Context, netip.Addr, string) (r edge.Reason) { return r }
+func (*publisher) GoOn(context.Context, edge.GoOnRequest) (a edge.Answer)  { return a }

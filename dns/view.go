@@ -41,7 +41,10 @@ func newView(snap *identity.Snapshot) *view {
 			zone:   z,
 		})
 	}
-	names := []string{portalName(d), d.Domain, signalFirefox, signalRelay, signalRelayToo}
+	names := []string{portalName(d), d.Domain}
+	for _, s := range policy.Signals() {
+		names = append(names, s.Zone)
+	}
 	if u, err := url.Parse(d.CapportURL); err == nil {
 		names = append(names, strings.ToLower(u.Hostname()))
 	}

@@ -156,7 +156,11 @@ func (s *Server) refuseLocked(f *form, field string, c identity.Client, name str
 	if s.o.Explain == nil {
 		return
 	}
-	if x, ok := s.o.Explain(c, name, s.now()); ok && x.Rule == policy.RuleLocked {
+	x, ok := s.o.Explain(c, name, s.now())
+	switch {
+	case ok && x.Rule == policy.RuleSignal:
+		f.fail(field, name+" is no site: "+x.Words+" Nothing opens it.")
+	case ok && x.Rule == policy.RuleLocked:
 		f.fail(field, name+" is in the category “"+nameOfCategory(x.Category)+"”, which is locked: it is blocked for everybody, and nothing opens it.")
 	}
 }

@@ -31,6 +31,7 @@ var verdicts = map[policy.Action]struct{ text, class string }{
 	policy.Allow:   {"Open", "govuk-tag--green"},
 	policy.Block:   {"Blocked", "govuk-tag--red"},
 	policy.Warn:    {"Warning first", "govuk-tag--yellow"},
+	policy.Local:   {"Answered by the box", "govuk-tag--grey"},
 	policy.Rewrite: {"Open in safe mode", "govuk-tag--green"},
 }
 
@@ -82,7 +83,7 @@ func (s *Server) why(f *form, body *whyPage) {
 	v := verdicts[body.Action]
 	body.Verdict, body.Class, body.Whom = v.text, v.class, whom
 	body.Kind = nameOfCategory(body.Category)
-	body.CanOpen = (body.Action == policy.Block || body.Action == policy.Warn) && body.Rule != policy.RuleLocked
+	body.CanOpen = (body.Action == policy.Block || body.Action == policy.Warn) && body.Rule != policy.RuleLocked && body.Rule != policy.RuleSignal
 	if !c.MAC.IsZero() {
 		body.Device = c.MAC.String()
 	}

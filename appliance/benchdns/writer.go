@@ -87,3 +87,6 @@ func (w *writer) SignOut(context.Context, netip.Addr) edge.Answer { return edge.
 
 // Why implements edge.Writer.
 func (w *writer) Why(context.Context, netip.Addr, string) edge.Reason { return edge.Reason{} }
+
+// GoOn implements edge.Backend; nobody is warned here.
+func (w *writer) GoOn(context.Context, edge.GoOnRequest) edge.Answer { return edge.Answer{} }

@@ -41,6 +41,10 @@ var (
 
 const unblockColumns = `SELECT id, name, category, mac, person, started, until, reason, author, warned, ended_at, ended_by FROM unblocks `
 
+// runningUnblocks picks those that run; its parameters are the time and the latest
+// that one may have begun.
+const runningUnblocks = `WHERE ended_at = 0 AND until > ? AND started <= ? ORDER BY id`
+
 func scanUnblock(s scanner) (u Unblock, err error) {
 	var category, mac string
 	var started, until, ended int64
@@ -154,7 +158,7 @@ func (db *DB) EndUnblock(actor string, id int64) error {
 
 // LiveUnblocks lists the openings that run at that time, the oldest first.
 func (db *DB) LiveUnblocks(at time.Time) ([]identity.Unblock, error) {
-	all, err := list(db.file, scanUnblock, unblockColumns+`WHERE ended_at = 0 AND until > ? AND started <= ? ORDER BY id`, micros(at), micros(at.Add(clockSkew)))
+	all, err := list(db.file, scanUnblock, unblockColumns+runningUnblocks, micros(at), micros(at.Add(clockSkew)))
 	out := make([]identity.Unblock, len(all))
 	for i, u := range all {
 		out[i] = u.Unblock

@@ -2,6 +2,8 @@ package records
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +148,31 @@ func TestGoingOnFromAWarning(t *testing.T) {
 	person := identity.Unblock{Name: "shop.example", Person: "Amina Khan", Reason: "x", Warned: true}
 	if _, err := db.Unblock("Amina Khan", person, time.Minute); !errors.Is(err, ErrUnblockWhom) {
 		t.Errorf("for every device of a person: %v", err)
+	}
+}
+
+// The command line looks at the openings of a box that runs, without its lock.
+func TestPeekUnblocks(t *testing.T) {
+	t.Parallel()
+	c, dir := newClock(), t.TempDir()
+	if all, err := PeekUnblocks(dir, c.Now()); err != nil || len(all) != 0 {
+		t.Errorf("without records: %v, %v", all, err)
+	}
+	db := openClean(t, dir, c)
+	u, err := db.Unblock("mr.kaya", site("vimeo.com"), 20*time.Minute)
+	must(t, err)
+	for range 2 {
+		all, err := PeekUnblocks(dir, c.Now())
+		if err != nil || len(all) != 1 || all[0] != u {
+			t.Errorf("%+v, %v; want %+v", all, err, u)
+		}
+	}
+	if all, err := PeekUnblocks(dir, c.Now().Add(20*time.Minute)); err != nil || len(all) != 0 {
+		t.Errorf("after its end: %v, %v", all, err)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "records.db"), []byte("not a database, but long enough to be looked at"), 0o600))
+	if _, err := PeekUnblocks(dir, c.Now()); err == nil {
+		t.Error("nonsense was read")
 	}
 }
 

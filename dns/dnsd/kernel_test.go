@@ -99,6 +99,7 @@ func (w *writer) logged() []edge.Query { w.mu.Lock(); defer w.mu.Unlock(); retur
 func (w *writer) Sign(context.Context, edge.SignRequest) edge.Answer      { return edge.Answer{} }
 func (w *writer) SignOut(context.Context, netip.Addr) edge.Answer         { return edge.Answer{} }
 func (w *writer) Why(context.Context, netip.Addr, string) (r edge.Reason) { return r }
+func (w *writer) GoOn(context.Context, edge.GoOnRequest) (a edge.Answer)  { return a }
 
 // serveEdge starts the writer's end of the socket; stop ends it.
 func serveEdge(t *testing.T, run string, w *writer) (stop func()) {

@@ -59,6 +59,9 @@ func (o *origin) not(c *identity.Client, m *moment) string {
 
 // Explain decides and says why. It costs memory: it is for people who ask.
 func (r *Rules) Explain(q Question) Explanation {
+	if s, ok := SignalOf(q.Name); ok {
+		return explainSignal(q.Name, s)
+	}
 	var t trace
 	v := r.decide(&q, &t)
 	e := Explanation{Verdict: v, Name: q.Name, Steps: t.steps}
@@ -121,6 +124,8 @@ func (r *Rules) words(rule string, category identity.Category, g *group) string 
 		return "Devices need this name for updates, certificates or to see that they are online, or people in need do: it is always open."
 	case RuleLocked + "/":
 		return "Locked" + of + ": blocked for everybody, and nothing opens it."
+	case RuleSignal + "/":
+		return signalWords
 	case RuleTunnel + "/":
 		return "A program on the device sent data out in the names of its questions."
 	case RuleQuarantine + "/":

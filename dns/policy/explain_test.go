@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,11 +91,59 @@ before: It is not one of the names that devices and people in need depend on.
 	}
 }
 
+// The names that systems ask before they use another resolver are answered before any
+// rule, opening or table, and Explain says so.
+func TestExplainSignals(t *testing.T) {
+	s := readSchool(t, `
+group staff
+client laptop device 02:00:00:00:00:01 group staff person Amina Khan
+rule relay allow mask.icloud.com use-application-dns.net resolver.arpa
+open 3 mask-h2.icloud.com for person Amina Khan at 2026-03-03T10:00 20m
+essential mask.icloud.com
+`)
+	for name, want := range map[string]string{
+		"use-application-dns.net":   "block canary bypass Firefox asks",
+		"x.use-application-dns.net": "block canary bypass Firefox asks",
+		"mask.icloud.com":           "block canary bypass Apple’s devices ask",
+		"mask-h2.icloud.com":        "block canary bypass Apple’s devices ask",
+		"_dns.resolver.arpa":        "local canary  Systems ask here",
+		"unmask.icloud.com":         "allow default  No rule",
+		"icloud.com":                "allow default  No rule",
+	} {
+		q := s.question(t, "laptop 2026-03-03T10:15 "+name)
+		x := s.rules.Explain(q)
+		if got := fmt.Sprintf("%s %s %s %s", x.Action, x.Rule, x.Category, x.Words); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+		if v := s.rules.Answer(q); v != x.Verdict {
+			t.Errorf("%s: answered %+v, explained %+v", name, v, x.Verdict)
+		}
+	}
+}
+
+// Who went on from a warning is named.
+func TestExplainGoingOn(t *testing.T) {
+	s := readSchool(t, `
+group staff
+  warn shopping
+client laptop device 02:00:00:00:00:01 group staff person Amina Khan
+list shopping shop.example
+open 3 shop.example for device 02:00:00:00:00:01 at 2026-03-03T10:00 30m warned by Amina Khan
+`)
+	x := s.rules.Explain(s.question(t, "laptop 2026-03-03T10:15 shop.example"))
+	if want := "Amina Khan was warned for “Shopping” and went on, on the device 02:00:00:00:00:01."; x.Action != Allow || x.Words != want {
+		t.Errorf("%s: %q", x.Action, x.Words)
+	}
+	if want := "Amina Khan, 3 March 2026 10:00 to 10:30: “because”"; x.Decided != want {
+		t.Errorf("decided by %q", x.Decided)
+	}
+}
+
 // Every rule that can stand in the log has words, and so has one that is gone.
 func TestEveryRuleHasWords(t *testing.T) {
 	s := readSchool(t, "group staff\nrule quiz allow kahoot.it\n")
 	for _, rule := range []string{
-		RuleEssential, RuleLocked, RuleQuarantine, RuleTunnel, RuleDefault, RuleUnblock + "9", RuleOwn + "quiz", RuleOwn + "gone",
+		RuleEssential, RuleLocked, RuleQuarantine, RuleTunnel, RuleSignal, RuleDefault, RuleUnblock + "9", RuleOwn + "quiz", RuleOwn + "gone",
 		RulePlatform + "topmarks", RulePlatform + "gone", RuleAllowOnly + "staff", RuleGroup + "staff", RuleGroup + "gone",
 		RuleSafeSearch + "staff", RuleYouTube + "staff",
 	} {

@@ -15,6 +15,7 @@ const (
 	Allow   Action = "allow"
 	Block   Action = "block"
 	Warn    Action = "warn"    // the block page, from which a person may go on
+	Local   Action = "local"   // answered by the box itself
 	Rewrite Action = "rewrite" // answered with another name's addresses: SafeSearch
 )
 
