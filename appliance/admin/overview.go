@@ -15,6 +15,7 @@ type overview struct {
 	Waiting        int
 	Signed         int      // people whose signature of the present policy is valid
 	WaitingDevices []device // the latest few
+	Reviews        reviews
 	Facts          [][2]string
 }
 
@@ -47,6 +48,8 @@ func (s *Server) showOverview(w http.ResponseWriter, r *http.Request) {
 			o.WaitingDevices = append(o.WaitingDevices, d)
 		}
 	}
+	kept, _ := s.o.Config.Current() // as on the page Rules
+	o.Reviews = s.reviews(kept)
 	upstreams := make([]string, len(cfg.DNS.Upstreams))
 	for i, u := range cfg.DNS.Upstreams {
 		upstreams[i] = u.Addr().String()

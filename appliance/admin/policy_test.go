@@ -64,6 +64,43 @@ func TestARuleIsMadeChangedAndRemoved(t *testing.T) {
 	}
 }
 
+// Reviews that are overdue or due soon stand on the first page, with a link.
+func TestTheOverviewNamesReviews(t *testing.T) {
+	b, w := technicianOf(t)
+	again := func() *browser {
+		w := b.browser()
+		w.logIn(technician, password)
+		return w
+	}
+	if a := w.get("/"); strings.Contains(a.Text(), "look at again") {
+		t.Errorf("reviews of nothing:\n%s", a.Text())
+	}
+	for _, x := range []struct{ name, month string }{{"late.example", "1"}, {"soon.example", "3"}, {"never.example", "7"}} {
+		w.get("/rules/new")
+		w.post("/rules/new", "action", "allow", "names", x.name, "whom", "group staff", "reason", "A reason for "+x.name,
+			"review-day", "1", "review-month", x.month, "review-year", "2027")
+		w.accept(t)
+	}
+	if a := again().get("/"); strings.Contains(a.Text(), "look at again") {
+		t.Errorf("months before:\n%s", a.Text())
+	}
+	b.wait(86 * 24 * time.Hour) // 17 February 2027
+	a := again().get("/")
+	a.says(t, "Exceptions to look at again", "1 review is overdue. 1 review comes within two weeks.", "late.example is allowed for the group Staff",
+		"Because “A reason for late.example”, decided by p.shah on 23 November 2026; to be looked at by 1 January 2027", "soon.example is allowed")
+	if text := a.Text(); strings.Contains(text, "never.example") || strings.Index(text, "late.example") > strings.Index(text, "soon.example") {
+		t.Errorf("not the right ones, or not in order:\n%s", text)
+	}
+	if !strings.Contains(a.Body, `href="/rules/at/late"`) || strings.Count(a.Body, ">Overdue<") != 1 {
+		t.Error("no link to the rule, or the wrong ones overdue")
+	}
+	// On its day it is not overdue yet; the day after it is.
+	b.wait(12 * 24 * time.Hour)
+	again().get("/").says(t, "1 review is overdue. 1 review comes within two weeks.")
+	b.wait(24 * time.Hour)
+	again().get("/").says(t, "2 reviews are overdue.")
+}
+
 func TestRulesAreRefusedInSentences(t *testing.T) {
 	b, w := technicianOf(t)
 	w.get("/rules/new")
