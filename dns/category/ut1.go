@@ -29,6 +29,7 @@ var ut1Directories = map[string]identity.Category{
 	"chat":                identity.Chat,
 	"cryptojacking":       identity.Malware,
 	"dangerous_material":  identity.Violence,
+	"dating":              identity.Social,
 	"doh":                 identity.Bypass,
 	"drogue":              identity.Drugs,
 	"gambling":            identity.Gambling,
