@@ -6,8 +6,9 @@
 //
 //	benchdns [-names 100000,1000000] [-rounds 3] [-seconds 2] [-corpus corpus.tsv.gz]
 //	         [-queries queries.txt] [-only dnsd,unbound] [-reload=false]
+//	         [-beside before=/path/to/dnsd]
 //
-//	core 0: the servers, one at a time busy    127.0.0.2 … 5, port 53
+//	core 0: the servers, one at a time busy    127.0.0.2 and on, port 53
 //	core 1: dnsperf, the resolver they forward to (127.0.0.10), and the
 //	        writer's end of dnsd's socket
 //

@@ -23,6 +23,7 @@ type options struct {
 	corpus  string
 	queries string
 	only    string
+	beside  string
 	reload  bool
 }
 
@@ -47,6 +48,7 @@ func run() error {
 	flag.StringVar(&o.corpus, "corpus", "", "gzip file of domain<TAB>category lines (default: made-up names)")
 	flag.StringVar(&o.queries, "queries", "", "dnsperf file for the mixed workload (default: made up)")
 	flag.StringVar(&o.only, "only", "", "servers to measure, with commas")
+	flag.StringVar(&o.beside, "beside", "", "other builds of dnsd to measure in the same run, as name=path with commas")
 	flag.BoolVar(&o.reload, "reload", true, "measure reloads; 20 s a server and size or more")
 	flag.Parse()
 	o.length = time.Duration(*seconds * float64(time.Second))
@@ -110,14 +112,35 @@ func bench(o options) error {
 		return err
 	}
 	defer up.stop()
-	w, err := startWriter(os.Getenv(inside))
+	ours, err := startWriters(os.Getenv(inside), o.beside)
 	if err != nil {
 		return err
 	}
 	for _, size := range o.sizes {
-		if err := benchSize(o, size, w, filepath.Join(os.Getenv(inside), strconv.Itoa(size))); err != nil {
+		if err := benchSize(o, size, ours, filepath.Join(os.Getenv(inside), strconv.Itoa(size))); err != nil {
 			return fmt.Errorf("%d names: %w", size, err)
 		}
 	}
 	return nil
+}
+
+// startWriters makes a writer for this dnsd and one for each of the others.
+func startWriters(dir, beside string) ([]*writer, error) {
+	programs := [][2]string{{"dnsd", filepath.Join(dir, "dnsd")}}
+	for other := range strings.SplitSeq(beside, ",") {
+		if name, path, ok := strings.Cut(other, "="); ok {
+			programs = append(programs, [2]string{name, path})
+		} else if other != "" {
+			return nil, fmt.Errorf("%q names no build of dnsd: write -beside before=/path/to/dnsd", other)
+		}
+	}
+	var all []*writer
+	for i, p := range programs {
+		w, err := startWriter(dir, p[0], p[1], i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	return all, nil
 }

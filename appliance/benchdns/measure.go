@@ -12,7 +12,7 @@ import (
 )
 
 // benchSize measures all servers with a list of one size and prints the table.
-func benchSize(o options, size int, w *writer, dir string) error {
+func benchSize(o options, size int, ours []*writer, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -26,8 +26,7 @@ func benchSize(o options, size int, w *writer, dir string) error {
 	if err := writeQueries(dir, l, o.queries); err != nil {
 		return err
 	}
-	rows, dropped := w.rows.Load(), w.dropped.Load()
-	fleet := slices.DeleteFunc(servers(w), func(s *server) bool {
+	fleet := slices.DeleteFunc(servers(ours), func(s *server) bool {
 		first, _, _ := strings.Cut(s.name, " ")
 		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), first)
 	})
@@ -54,6 +53,10 @@ func benchSize(o options, size int, w *writer, dir string) error {
 		prepared := time.Since(begin) / 2
 		if err := s.use(dir, "a"); err != nil {
 			return err
+		}
+		if w := s.writer; w != nil {
+			w.rows.Store(0)
+			w.dropped.Store(0)
 		}
 		f := &figures{rate: map[string][]float64{}, cpu: map[string][]float64{}}
 		p, took, err := s.start(dir, probe)
@@ -95,10 +98,6 @@ func benchSize(o options, size int, w *writer, dir string) error {
 				return fmt.Errorf("reloading %s: %w", s.name, err)
 			}
 		}
-	}
-	f := results["dnsd"]
-	if f != nil {
-		f.rows, f.unwritten = w.rows.Load()-rows, w.dropped.Load()-dropped
 	}
 	report(size, o, fleet, results)
 	return nil
@@ -145,8 +144,10 @@ func report(size int, o options, fleet []*server, results map[string]*figures) {
 			fmt.Printf("| %s | %v | %d/%d | %d | %v | %.0f |\n", s.name, r.took.Round(time.Millisecond), r.lost, r.sent, r.wrong, r.silence.Round(100*time.Microsecond), r.peak)
 		}
 	}
-	if f := results["dnsd"]; f != nil {
-		fmt.Printf("\ndnsd's query log: %d rows written, %d more counted.\n", f.rows, f.unwritten)
+	for _, s := range fleet {
+		if w := s.writer; w != nil {
+			fmt.Printf("\nThe query log of %s: %d rows written, %d more counted.\n", s.name, w.rows.Load(), w.dropped.Load())
+		}
 	}
 	fmt.Println()
 }

@@ -29,7 +29,8 @@ var ours = map[string]identity.Category{
 	"adverts_trackers": identity.Shopping, "junk": identity.Gaming, "redirect_parked": identity.Hate,
 }
 
-// readCorpus takes n names out of all the corpus has, evenly.
+// readCorpus takes n names out of all the corpus has, evenly; when it has fewer, made-up
+// ones are added.
 func readCorpus(path string, n int) (*list, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,7 +42,8 @@ func readCorpus(path string, n int) (*list, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	all := &list{}
-	for sc := bufio.NewScanner(z); sc.Scan(); {
+	sc := bufio.NewScanner(z)
+	for sc.Scan() {
 		name, category, _ := strings.Cut(sc.Text(), "\t")
 		// unbound and the hosts file would stumble over anything else
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" || !strings.Contains(name, ".") {
@@ -53,8 +55,13 @@ func readCorpus(path string, n int) (*list, error) {
 		}
 		all.names, all.of = append(all.names, name), append(all.of, c)
 	}
-	if len(all.names) < n {
-		return nil, fmt.Errorf("%s has %d names, not %d: ask for fewer with -names", path, len(all.names), n)
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if missing := n - len(all.names); missing > 0 {
+		more := makeUp(missing)
+		fmt.Printf("%d names: %s has %d, the others are made up\n", n, path, len(all.names))
+		return &list{append(all.names, more.names...), append(all.of, more.of...)}, nil
 	}
 	out := &list{}
 	for i := range n {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,20 +26,23 @@ type server struct {
 	use     func(dir, which string) error
 	// signal tells it of another list; nil when it must be started again.
 	signal func(*process) error
+	writer *writer // of dnsd, else nil
 }
-
-var dnsdAddr = netip.AddrFrom4([4]byte{127, 0, 0, 2})
 
 const nullAddr = "0.0.0.0"
 
-func servers(w *writer) []*server {
-	return []*server{dnsd(w), unbound(), dnsmasq(), stock()}
+func servers(ours []*writer) []*server {
+	var all []*server
+	for _, w := range ours {
+		all = append(all, dnsd(w))
+	}
+	return append(all, unbound(), dnsmasq(), stock())
 }
 
 // dnsd is ours: its lists are compiled as on a box.
 func dnsd(w *writer) *server {
 	return &server{
-		name: "dnsd", at: dnsdAddr.String() + ":53", page: dnsdAddr.String(),
+		name: w.name, at: w.zone.String() + ":53", page: w.zone.String(), writer: w,
 		prepare: func(dir, which string, l *list) error {
 			sources := map[identity.Category]*strings.Builder{}
 			for i, n := range l.names {
@@ -57,18 +59,18 @@ func dnsd(w *writer) *server {
 					return io.NopCloser(strings.NewReader(b.String())), nil
 				}})
 			}
-			out := filepath.Join(dir, "dnsd-"+which)
+			out := filepath.Join(dir, w.name+"-"+which)
 			if _, err := category.Compile(out, all, category.CompileOptions{}); err != nil {
 				return err
 			}
 			return os.Chmod(out, 0o644)
 		},
 		use: func(dir, which string) error {
-			w.publish(identity.ListsInfo{Path: filepath.Join(dir, "dnsd-"+which), ID: dir + which})
+			w.publish(identity.ListsInfo{Path: filepath.Join(dir, w.name+"-"+which), ID: dir + which})
 			return nil
 		},
 		command: func(dir string) *exec.Cmd {
-			return exec.Command(filepath.Join(filepath.Dir(dir), "dnsd"), "-run", filepath.Dir(dir))
+			return exec.Command(w.program, "-run", w.run)
 		},
 		signal: func(*process) error { return nil }, // the snapshot is the signal
 	}

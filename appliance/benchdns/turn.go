@@ -14,13 +14,12 @@ import (
 
 // figures are what the turns of a server came to.
 type figures struct {
-	rate, cpu       map[string][]float64 // by workload: queries/s, µs of CPU a query
-	p50, p99        []float64            // µs at steadyRate, blocked names
-	lost            int                  // queries, over all turns
-	start           time.Duration
-	idle, loaded    float64 // MiB
-	reload          *reload
-	rows, unwritten uint64 // of the query log
+	rate, cpu    map[string][]float64 // by workload: queries/s, µs of CPU a query
+	p50, p99     []float64            // µs at steadyRate, blocked names
+	lost         int                  // queries, over all turns
+	start        time.Duration
+	idle, loaded float64 // MiB
+	reload       *reload
 }
 
 const steadyRate = 5000

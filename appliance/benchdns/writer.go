@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -11,9 +12,14 @@ import (
 	"stairgate/config/identity"
 )
 
-// writer is the writer's end of dnsd's socket: it publishes snapshots, and counts the
-// rows of the query log.
+// writer is the writer's end of the socket of one dnsd: it publishes snapshots, and
+// counts the rows of the query log.
 type writer struct {
+	name    string
+	program string
+	run     string     // folder of the socket
+	zone    netip.Addr // where it answers
+
 	rows, dropped atomic.Uint64
 
 	mu      sync.Mutex
@@ -22,10 +28,20 @@ type writer struct {
 	newer   chan struct{}
 }
 
-// startWriter serves the socket in a folder until the bench ends.
-func startWriter(run string) (*writer, error) {
-	w := &writer{newer: make(chan struct{})}
-	ln, err := edge.Listen(filepath.Join(run, "edge.sock"))
+// startWriter serves the socket of a program until the bench ends. The first is
+// 127.0.0.2, those after it 127.0.0.6 and on.
+func startWriter(dir, name, program string, place int) (*writer, error) {
+	w := &writer{
+		name: name, program: program, run: filepath.Join(dir, "run-"+name),
+		zone: netip.AddrFrom4([4]byte{127, 0, 0, 2}), newer: make(chan struct{}),
+	}
+	if place > 0 {
+		w.zone = netip.AddrFrom4([4]byte{127, 0, 0, byte(5 + place)})
+	}
+	if err := os.Mkdir(w.run, 0o755); err != nil {
+		return nil, err
+	}
+	ln, err := edge.Listen(filepath.Join(w.run, "edge.sock"))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +59,7 @@ func (w *writer) publish(lists identity.ListsInfo) {
 	d := identity.Data{
 		Version: w.version,
 		School:  identity.School{Name: "Little Acorns", Contact: "Ms Ahmed in the office"},
-		Zones:   []identity.Zone{{ID: "school", Prefix: netip.MustParsePrefix("127.0.0.0/8"), Addr: dnsdAddr}},
+		Zones:   []identity.Zone{{ID: "school", Prefix: netip.MustParsePrefix("127.0.0.0/8"), Addr: w.zone}},
 		Groups: []identity.Group{
 			{ID: "staff", Name: "Staff", Categories: identity.Blocking(identity.AllCategories().Categories()...), SafeSearch: true},
 			{ID: "children", Name: "Children", Child: true, AllowOnly: true},
