@@ -200,6 +200,11 @@ func (c *Client) post(ctx context.Context, path string, in, out any) error {
 	if err != nil {
 		return fmt.Errorf("writing the request to %s: %w: %w", path, errRefused, err)
 	}
+	return c.postJSON(ctx, path, b, out)
+}
+
+// postJSON is post for what is in JSON already.
+func (c *Client) postJSON(ctx context.Context, path string, b []byte, out any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://edge"+path, bytes.NewReader(b))
 	if err != nil {
 		return err
