@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,7 @@ type options struct {
 	queries string
 	only    string
 	beside  string
+	loads   []string
 	reload  bool
 }
 
@@ -49,8 +51,15 @@ func run() error {
 	flag.StringVar(&o.queries, "queries", "", "dnsperf file for the mixed workload (default: made up)")
 	flag.StringVar(&o.only, "only", "", "servers to measure, with commas")
 	flag.StringVar(&o.beside, "beside", "", "other builds of dnsd to measure in the same run, as name=path with commas")
+	loads := flag.String("workloads", strings.Join(append(workloads, steady), ","), "workloads to measure, with commas")
 	flag.BoolVar(&o.reload, "reload", true, "measure reloads; 20 s a server and size or more")
 	flag.Parse()
+	for w := range strings.SplitSeq(*loads, ",") {
+		if !slices.Contains(append(workloads, steady), w) {
+			return fmt.Errorf("%q is no workload: write some of %s,%s", w, strings.Join(workloads, ","), steady)
+		}
+		o.loads = append(o.loads, w)
+	}
 	o.length = time.Duration(*seconds * float64(time.Second))
 	for f := range strings.SplitSeq(*names, ",") {
 		n, err := strconv.Atoi(f)

@@ -73,16 +73,11 @@ func benchSize(o options, size int, ours []*writer, dir string) error {
 		}
 	}
 	for round := range o.rounds {
-		for _, workload := range workloads {
+		for _, workload := range o.loads {
 			for _, s := range fleet {
 				if err := takeTurn(o, s, running[s.name], results[s.name], dir, workload, round); err != nil {
 					return fmt.Errorf("%s, %s: %w", s.name, workload, err)
 				}
-			}
-		}
-		for _, s := range fleet {
-			if err := results[s.name].steady(s, running[s.name], dir, o.length); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
 	}
@@ -104,6 +99,9 @@ func benchSize(o options, size int, ours []*writer, dir string) error {
 }
 
 func takeTurn(o options, s *server, p *process, f *figures, dir, workload string, round int) error {
+	if workload == steady {
+		return f.steady(s, p, dir, o.length)
+	}
 	file := filepath.Join(dir, workload)
 	if workload == uncached {
 		// More names than any of them answers in the time.

@@ -100,6 +100,7 @@ const (
 	cached   = "cached"
 	mixed    = "mixed"
 	uncached = "uncached"
+	steady   = "steady" // of blocked names, at a school's worst; a figure of its own
 )
 
 var workloads = []string{blocked, cached, mixed, uncached}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // reload is what a new list cost those who asked meanwhile.
@@ -36,6 +38,10 @@ func measureReload(s *server, p **process, dir string, names []string) (*reload,
 		return nil, err
 	}
 	defer conn.Close()
+	// What this process is too slow to take is not to count as lost by the server.
+	if err := roomy(conn.(*net.UDPConn)); err != nil {
+		return nil, err
+	}
 	r := &reload{}
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -121,4 +127,17 @@ func measureReload(s *server, p **process, dir string, names []string) (*reload,
 	r.lost += len(waiting)
 	r.peak = (*p).rss(true)
 	return r, err
+}
+
+// roomy gives a socket a receive buffer for some seconds of answers.
+func roomy(c *net.UDPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
+	})
+	return errors.Join(err, failed)
 }
