@@ -16,7 +16,7 @@ const waitingQueries = 1024
 // handover is the UDP socket CoreDNS sees: what the fast path does not answer arrives
 // here, and answers leave through the socket their questions came by.
 type handover struct {
-	conn    *net.UDPConn
+	socket  *udpSocket
 	queries chan *packet
 	pool    sync.Pool
 	lost    *atomic.Uint64
@@ -31,8 +31,8 @@ type packet struct {
 	b    [maxQuery]byte
 }
 
-func newHandover(conn *net.UDPConn, lost *atomic.Uint64) *handover {
-	h := &handover{conn: conn, queries: make(chan *packet, waitingQueries), lost: lost, closed: make(chan struct{})}
+func newHandover(k *udpSocket, lost *atomic.Uint64) *handover {
+	h := &handover{socket: k, queries: make(chan *packet, waitingQueries), lost: lost, closed: make(chan struct{})}
 	h.pool.New = func() any { return new(packet) }
 	h.close = sync.OnceFunc(func() { close(h.closed) })
 	return h
@@ -64,7 +64,12 @@ func (h *handover) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo implements net.PacketConn.
-func (h *handover) WriteTo(b []byte, to net.Addr) (int, error) { return h.conn.WriteTo(b, to) }
+func (h *handover) WriteTo(b []byte, to net.Addr) (int, error) {
+	if err := h.socket.writeTo(b, to); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
 
 // Close implements net.PacketConn. The socket is closed by whoever opened it.
 func (h *handover) Close() error {
@@ -73,7 +78,7 @@ func (h *handover) Close() error {
 }
 
 // LocalAddr implements net.PacketConn.
-func (h *handover) LocalAddr() net.Addr { return h.conn.LocalAddr() }
+func (h *handover) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(h.socket.at) }
 
 // SetReadDeadline implements net.PacketConn. CoreDNS sets a time in the past to stop
 // reading, and times in the future to look about; for the second there is no need.
@@ -88,4 +93,4 @@ func (h *handover) SetReadDeadline(t time.Time) error {
 func (h *handover) SetDeadline(time.Time) error { return os.ErrNoDeadline }
 
 // SetWriteDeadline implements net.PacketConn.
-func (h *handover) SetWriteDeadline(t time.Time) error { return h.conn.SetWriteDeadline(t) }
+func (h *handover) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }

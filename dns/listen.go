@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 
@@ -23,53 +24,52 @@ const (
 
 // bind opens both transports at a, an IPv4 address: as many UDP sockets as there are
 // workers, among which the kernel divides the clients, and one for TCP.
-func bind(a netip.AddrPort) (udp []*net.UDPConn, tcp net.Listener, err error) {
+func bind(a netip.AddrPort) (udp []*udpSocket, tcp net.Listener, err error) {
 	defer func() {
 		if err != nil {
-			for _, c := range udp {
-				c.Close()
+			for _, k := range udp {
+				k.close()
 			}
 			err = fmt.Errorf("binding DNS at %s: %w", a, err)
 		}
 	}()
-	lc := net.ListenConfig{Control: control}
-	at := a.String()
 	for range workers() {
-		c, err := lc.ListenPacket(context.Background(), "udp4", at)
+		k, err := newUDPSocket(a)
 		if err != nil {
 			return udp, nil, err
 		}
-		udp = append(udp, c.(*net.UDPConn))
-		at = c.LocalAddr().String() // with port 0 the kernel chose one, and all share it
+		udp = append(udp, k)
+		a = k.at // with port 0 the kernel chose one, and all share it
 	}
 	// One socket for TCP, which nobody shares: a second dnsd fails here.
-	if tcp, err = lc.Listen(context.Background(), "tcp4", at); err != nil {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = prepare(int(fd)) })
+		return errors.Join(err, failed)
+	}}
+	if tcp, err = lc.Listen(context.Background(), "tcp4", a.String()); err != nil {
 		return udp, nil, err
 	}
 	return udp, &fairListener{Listener: tcp, open: make(map[netip.Addr]int)}, nil
 }
 
-// control prepares a socket before it is bound.
-func control(network, _ string, c syscall.RawConn) error {
-	var errs error
-	err := c.Control(func(fd uintptr) {
-		if network == "udp4" {
-			errs = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		}
-		// A bridge may get its address a moment after we start: bind all the same.
-		errs = errors.Join(errs, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1))
-		// As root beyond net.core.rmem_max, else up to it. Either is a help, neither a
-		// need.
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
-		}
-		// Answers to addresses that do not exist wait here for a neighbour that
-		// never speaks; a small buffer of them would keep everybody's answers back.
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, receiveBuffer) != nil {
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, receiveBuffer)
-		}
-	})
-	return errors.Join(err, errs)
+// prepare sets a socket up before it is bound.
+func prepare(fd int) error {
+	// A bridge may get its address a moment after we start: bind all the same.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	// As root beyond net.core.rmem_max, else up to it. Either is a help, neither a
+	// need.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	}
+	// Answers to addresses that do not exist wait here for a neighbour that
+	// never speaks; a small buffer of them would keep everybody's answers back.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, receiveBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, receiveBuffer)
+	}
+	return nil
 }
 
 // fairListener bounds the connections there are, and those of one client.

@@ -3,7 +3,6 @@ package dns
 import (
 	"fmt"
 	"net/netip"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,14 +17,13 @@ const (
 // batch is packets and whose they are, laid out for recvmmsg(2) and sendmmsg(2). The
 // kernel writes into it and reads from it; nothing is allocated after it is made.
 type batch struct {
-	headers  [batchLen]mmsghdr
-	vectors  [batchLen]unix.Iovec
-	peers    [batchLen]unix.RawSockaddrInet4
-	packets  [][]byte
-	receives func(fd uintptr) bool // made once: a closure a call would be garbage a call
-	sends    func(fd uintptr) bool
-	from, to int
-	err      error
+	headers [batchLen]mmsghdr
+	vectors [batchLen]unix.Iovec
+	peers   [batchLen]unix.RawSockaddrInet4
+	packets [][]byte
+	n       int                // packets received, or to be sent
+	receive func(fd int) error // made once: a closure a call would be garbage a call
+	send    func(fd int) error
 }
 
 // mmsghdr is struct mmsghdr; Go pads it as C does.
@@ -46,36 +44,28 @@ func newBatch(size int) *batch {
 		h.Iov = &b.vectors[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&b.peers[i]))
+		h.Namelen = unix.SizeofSockaddrInet4
+		b.vectors[i].SetLen(size)
 	}
-	b.receives, b.sends = b.tryReceive, b.trySend
+	b.receive, b.send = b.tryReceive, b.trySend
 	return b
 }
 
-// receive waits for packets and returns how many came.
-func (b *batch) receive(c syscall.RawConn) (int, error) {
-	for i := range b.headers {
-		b.vectors[i].SetLen(len(b.packets[i]))
-		b.headers[i].Namelen = unix.SizeofSockaddrInet4
+// tryReceive waits for packets and takes all that are there, n of them. It may be none.
+func (b *batch) tryReceive(fd int) error {
+	for i := range max(b.n, 1) {
+		b.headers[i].Namelen = unix.SizeofSockaddrInet4 // the kernel wrote into those it filled
 	}
-	if err := c.Read(b.receives); err != nil {
-		return 0, err
+	b.n = 0
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[0])), batchLen, unix.MSG_WAITFORONE, 0, 0)
+	switch errno {
+	case 0:
+		b.n = int(n)
+	case unix.EINTR:
+	default:
+		return fmt.Errorf("receiving: %w", errno)
 	}
-	if b.err != nil {
-		return 0, fmt.Errorf("receiving: %w", b.err)
-	}
-	return b.to, nil
-}
-
-func (b *batch) tryReceive(fd uintptr) bool {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.headers[0])), batchLen, unix.MSG_DONTWAIT, 0, 0)
-	if errno == unix.EAGAIN || errno == unix.EINTR {
-		return false // the runtime waits for the socket and tries again
-	}
-	b.to, b.err = int(n), nil
-	if errno != 0 {
-		b.to, b.err = 0, errno
-	}
-	return true
+	return nil
 }
 
 // packet is the i-th that was received.
@@ -91,31 +81,21 @@ func (b *batch) peer(i int) netip.AddrPort {
 // set makes n octets of the i-th packet to be sent an answer to the j-th of in.
 func (b *batch) set(i, n int, in *batch, j int) {
 	b.peers[i] = in.peers[j]
-	b.headers[i].Namelen = unix.SizeofSockaddrInet4
 	b.vectors[i].SetLen(n)
 }
 
-// send sends the first n packets. One that cannot be sent (no route to the client any
+// trySend sends the first n packets. One that cannot be sent (no route to the client any
 // more) is lost, as packets are, and does not hold up the others.
-func (b *batch) send(c syscall.RawConn, n int) error {
-	b.from, b.to = 0, n
-	for b.from < b.to {
-		if err := c.Write(b.sends); err != nil {
-			return err
+func (b *batch) trySend(fd int) error {
+	for from := 0; from < b.n; {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[from])), uintptr(b.n-from), 0, 0, 0)
+		switch errno {
+		case 0:
+			from += int(n)
+		case unix.EINTR:
+		default:
+			from++
 		}
 	}
 	return nil
-}
-
-func (b *batch) trySend(fd uintptr) bool {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&b.headers[b.from])), uintptr(b.to-b.from), unix.MSG_DONTWAIT, 0, 0)
-	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return false
-	case errno != 0:
-		b.from++
-	default:
-		b.from += int(n)
-	}
-	return true
 }

@@ -32,7 +32,7 @@ type Options struct {
 	// Snapshot is the newest snapshot; nil means none is known yet, and every
 	// query is refused.
 	Snapshot func() *identity.Snapshot
-	// Categories of a name; nil for category.Builtin.
+	// Categories of a name; nil for the built-in table alone.
 	Categories category.Database
 	// Log takes a row of the query log and never blocks; nil for no log. Lost is told
 	// of a row that was not given to it because too many came; nil for nobody.
@@ -89,7 +89,7 @@ func New(o Options) (*Server, error) {
 		o.Error = func(string) {}
 	}
 	if o.Categories == nil {
-		o.Categories = category.Builtin()
+		o.Categories = new(category.Holder)
 	}
 	kept, err := newAnswers(o.Now())
 	if err != nil {
@@ -118,7 +118,7 @@ func Addresses(snap *identity.Snapshot) []netip.AddrPort {
 // leaves of udp from rest.
 type socket struct {
 	server *dnsserver.Server
-	udp    []*net.UDPConn
+	udp    []*udpSocket
 	rest   net.PacketConn
 	tcp    net.Listener
 }
@@ -209,7 +209,7 @@ func (s *Server) close() {
 		// The sockets are ours, so they are closed here even when the server never
 		// started on them.
 		for _, c := range k.udp {
-			c.Close()
+			c.close()
 		}
 		k.tcp.Close()
 		_ = k.server.Stop()
