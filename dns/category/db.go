@@ -14,7 +14,8 @@ type DB struct {
 	header
 	tables
 	keys
-	path string
+	path   string
+	mapped []byte // nil when it is in memory of the program
 
 	blocks  []byte
 	entries []byte
@@ -35,10 +36,20 @@ func Open(path string) (*DB, error) {
 		unmap(b)
 		return nil, fmt.Errorf("opening the names of the lists in %s: %w", path, err)
 	}
-	db.path = path
+	db.path, db.mapped = path, b
 	// Whoever looks something up holds db; the file goes when nobody does.
 	runtime.AddCleanup(db, unmap, b)
 	return db, nil
+}
+
+// release gives the memory of the file back, for a DB that is hardly used any more.
+// Whoever still looks something up in it brings the pages in question back: what is
+// mapped is the same as before.
+func (db *DB) release() {
+	if db.mapped != nil {
+		dontNeed(db.mapped)
+	}
+	runtime.KeepAlive(db)
 }
 
 // newDB makes a DB of the bytes of a file.

@@ -1,7 +1,6 @@
 package category
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -28,16 +27,18 @@ var alone = sync.OnceValue(func() *pair {
 })
 
 // Swap puts db, or nothing, in the place of what was there. Lookups that run at
-// this moment end with the one they began with; nobody waits. The old file is
-// unmapped when the last of them has gone.
+// this moment end with the one they began with; nobody waits. The old file takes no
+// memory from now on, and is unmapped when the collector sees that the last of them has
+// gone.
 func (h *Holder) Swap(db *DB) {
 	var next *pair
 	if db != nil {
 		next = &pair{db, newOverlay(Builtin(), db.keys)}
 	}
-	if h.now.Swap(next) != nil {
-		// A mapping is memory that the collector does not see, so it would not hurry.
-		runtime.GC()
+	if old := h.now.Swap(next); old != nil {
+		// The collector does not see a mapping, so it does not hurry; and a collection on
+		// purpose would keep a core from answering for some milliseconds.
+		old.db.release()
 	}
 }
 

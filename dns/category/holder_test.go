@@ -209,3 +209,59 @@ func mapped(t *testing.T, dir string) int {
 	}
 	return bytes.Count(b, []byte(dir))
 }
+
+// The file from before takes no memory once another has its place, collector or not; who
+// still holds it finds in it what was there.
+func TestSwapGivesMemoryBack(t *testing.T) {
+	dir := t.TempDir()
+	var names strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&names, "name%d.example\n", i)
+	}
+	file := func(name string) *DB {
+		path := filepath.Join(dir, name)
+		if _, err := Compile(path, []Source{text("list", identity.Gaming, names.String())}, CompileOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	var h Holder
+	old := file("old")
+	h.Swap(old)
+	readAll := func(db *DB) {
+		for i := range 50_000 {
+			if !db.Lookup(fmt.Sprintf("name%d.example", i)).Has(identity.Gaming) {
+				t.Fatalf("name %d is not found", i)
+			}
+		}
+	}
+	readAll(old)
+	if got := resident(t, old.Path()); got < old.Size()/2 {
+		t.Fatalf("%d of %d bytes in memory after all of it was read", got, old.Size())
+	}
+	h.Swap(file("new"))
+	if got := resident(t, old.Path()); got != 0 {
+		t.Errorf("%d bytes of the old file still in memory", got)
+	}
+	readAll(old)
+}
+
+// resident is how much of a file this process has in memory.
+func resident(t *testing.T, path string) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(b), path)
+	_, rest, found2 := strings.Cut(rest, "\nRss:")
+	var kib int64
+	if _, err := fmt.Sscan(rest, &kib); err != nil || !found || !found2 {
+		t.Fatalf("%s is not mapped: %v", path, err)
+	}
+	return kib << 10
+}

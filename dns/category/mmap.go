@@ -36,4 +36,8 @@ func mapFile(path string) ([]byte, error) {
 	return b, nil
 }
 
+// dontNeed takes the pages of a mapping out of this process' memory. They stay in the
+// kernel's cache of the file, and come back when they are read again.
+func dontNeed(b []byte) { _ = unix.Madvise(b, unix.MADV_DONTNEED) }
+
 func unmap(b []byte) { _ = unix.Munmap(b) }

@@ -33,48 +33,61 @@ func (w *walk) begin(db *DB, own *overlay) {
 	// What no entry is as short as need not be looked for.
 	for ; w.label >= w.end && w.labels-w.label < int(db.minDepth); w.label-- {
 		w.take()
+		if own != nil {
+			own.ask(&w.opinion, w.hash, w.whole(w.label))
+		}
 	}
 }
 
-// take carries the hash over the next label, and asks the table.
+// take carries the hash over the next label.
 func (w *walk) take() {
 	w.hash = w.db.label(w.hash, &w.buf, int(w.starts[w.label]), int(w.starts[w.label+1])-1)
-	if w.own != nil {
-		w.own.ask(&w.opinion, w.hash, w.whole(w.label))
-	}
 }
 
-// next looks for the next suffixes; false when there are no more.
+// probe is a suffix that is looked for: its hash, the entries it may stand in, and the
+// first of them.
+type probe struct{ hash, rest, at, end, entry uint64 }
+
+// next looks for the next suffixes; false when there are no more. Each loop does one thing
+// for all of them: what the memory is asked for in one is not needed before the next, so
+// it looks for them side by side.
 func (w *walk) next() bool {
 	db := w.db
 	if w.label < w.end {
 		return false
 	}
-	var probes [step]struct{ rest, at, end, entry uint64 }
+	var all [step]probe
 	from, n := w.label, 0
-	size := uint64(db.entrySize)
-	// First where to look, for all of them,
 	for ; w.label >= w.end && n < step; w.label-- {
 		w.take()
-		p := &probes[n]
+		all[n].hash = w.hash
 		n++
-		bucket, rest := bits.Mul64(w.hash, db.buckets)
-		g := db.blocks[uint32(bucket)/perBlock*blockSize:][:blockSize]
-		in := uint32(bucket) % perBlock
-		base := uint64(order.Uint32(g))
-		p.rest = rest >> db.shift
-		// A damaged file may say anything here.
-		p.at = min(base+uint64(g[4+in]), db.header.entries)
-		p.end = min(base+uint64(g[5+in]), db.header.entries)
 	}
-	// then the first entry there, without a question asked in between,
-	for i := range n {
+	probes := all[:n]
+	blocks := db.blocks
+	for i := range probes { // where to look,
 		p := &probes[i]
-		p.entry = order.Uint64(db.entries[p.at*size:])
+		bucket, rest := bits.Mul64(p.hash, db.buckets)
+		p.rest = rest >> db.shift
+		g := blocks[uint32(bucket)/perBlock*blockSize:][:blockSize:blockSize]
+		in := uint32(bucket) % perBlock
+		base, between := uint64(order.Uint32(g)), order.Uint16(g[4+in:])
+		p.at, p.end = base+uint64(between&0xFF), base+uint64(between>>8)
 	}
-	// and only then whether it is the one.
+	if w.own != nil { // the table meanwhile,
+		for i := range probes {
+			w.own.ask(&w.opinion, probes[i].hash, w.whole(from-i))
+		}
+	}
+	size, entries := uint64(db.entrySize), db.entries
+	for i := range probes { // the first entry there,
+		p := &probes[i]
+		// A damaged file may say anything here.
+		p.at, p.end = min(p.at, db.header.entries), min(p.end, db.header.entries)
+		p.entry = order.Uint64(entries[p.at*size:])
+	}
 	w.n = 0
-	for i := range n {
+	for i := range probes { // and only then whether it is the one.
 		p := &probes[i]
 		for p.at < p.end {
 			if e := p.entry & db.mask; e>>db.idBits == p.rest {
@@ -85,7 +98,7 @@ func (w *walk) next() bool {
 				break
 			}
 			p.at++
-			p.entry = order.Uint64(db.entries[p.at*size:])
+			p.entry = order.Uint64(entries[p.at*size:])
 		}
 	}
 	return true
