@@ -17,6 +17,7 @@ const (
 	answerShards = 32
 	shardBytes   = 192 << 10 // 6 MiB together, and of these only what was written to is resident
 	shardSlots   = 4096
+	slotBytes    = 8 * shardSlots
 	bucketSlots  = 16 // that an answer may stand in: two cache lines
 	maxEntry     = 2048
 )
@@ -38,18 +39,19 @@ type shard struct {
 	mu    sync.Mutex
 	ring  []byte
 	head  uint64 // where the next entry goes, counted from the beginning of time
-	slots [shardSlots]uint64
+	slots []byte // shardSlots of 8 octets
 }
 
 // newAnswers maps the memory. Now is the present.
 func newAnswers(now time.Time) (*answers, error) {
-	b, err := unix.Mmap(-1, 0, answerShards*shardBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	b, err := unix.Mmap(-1, 0, answerShards*(shardBytes+slotBytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("mapping memory for answers: %w", err)
 	}
 	a := &answers{seed: maphash.MakeSeed(), start: now}
 	for i := range a.shards {
 		a.shards[i].ring = b[i*shardBytes : (i+1)*shardBytes : (i+1)*shardBytes]
+		a.shards[i].slots = b[answerShards*shardBytes+i*slotBytes:][:slotBytes:slotBytes]
 		a.shards[i].head = shardBytes // so that no position is 0, which is an empty slot
 	}
 	runtime.AddCleanup(a, func(b []byte) { _ = unix.Munmap(b) }, b)
@@ -61,7 +63,7 @@ func (a *answers) clear() {
 	for i := range a.shards {
 		s := &a.shards[i]
 		s.mu.Lock()
-		s.slots = [shardSlots]uint64{}
+		clear(s.slots)
 		s.mu.Unlock()
 	}
 }
@@ -120,9 +122,15 @@ const tagBits = 24
 
 func slotOf(hash, pos uint64) uint64 { return hash<<(64-tagBits) | pos }
 
-func (s *shard) bucket(hash uint64) []uint64 {
-	at := (hash >> 32) % (shardSlots / bucketSlots) * bucketSlots
-	return s.slots[at : at+bucketSlots : at+bucketSlots]
+// slotRow is the slots an answer may stand in.
+type slotRow []byte
+
+func (b slotRow) at(i int) uint64        { return binary.LittleEndian.Uint64(b[8*i:]) }
+func (b slotRow) set(i int, slot uint64) { binary.LittleEndian.PutUint64(b[8*i:], slot) }
+
+func (s *shard) bucket(hash uint64) slotRow {
+	at := (hash >> 32) % (shardSlots / bucketSlots) * (8 * bucketSlots)
+	return s.slots[at : at+8*bucketSlots : at+8*bucketSlots]
 }
 
 // at is the entry a slot speaks of, or nil when it was overwritten since.
@@ -146,7 +154,9 @@ func (a *answers) find(e *entry, name []byte, qtype uint16, variant byte, now ti
 	s := &a.shards[h>>59]
 	n := 0
 	s.mu.Lock()
-	for _, slot := range s.bucket(h) {
+	row := s.bucket(h)
+	for i := range bucketSlots {
+		slot := row.at(i)
 		if slot>>(64-tagBits) != h&(1<<tagBits-1) {
 			continue
 		}
@@ -213,17 +223,18 @@ func (a *answers) put(name []byte, qtype uint16, variant byte, now time.Time, w 
 
 	pos := s.head
 	s.head += uint64(total)
-	bucket := s.bucket(h)
+	row := s.bucket(h)
 	oldest := 0
-	for i, slot := range bucket {
+	for i := range bucketSlots {
+		slot := row.at(i)
 		old := s.at(slot)
 		if old == nil || slot>>(64-tagBits) == h&(1<<tagBits-1) && isEntry(old, name, qtype, variant) {
 			oldest = i
 			break
 		}
-		if slot&(1<<(64-tagBits)-1) < bucket[oldest]&(1<<(64-tagBits)-1) {
+		if slot&(1<<(64-tagBits)-1) < row.at(oldest)&(1<<(64-tagBits)-1) {
 			oldest = i
 		}
 	}
-	bucket[oldest] = slotOf(h, pos)
+	row.set(oldest, slotOf(h, pos))
 }

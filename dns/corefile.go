@@ -19,8 +19,8 @@ const corefile = `. {
     local
     filter
     cache {
-        success 2048 3600 1
-        denial 1024 3600 1
+        success 1024 3600 1
+        denial 512 3600 1
         servfail 0
     }
     forward
@@ -56,7 +56,7 @@ var directives = []string{
 	"filter",
 
 	// cache holds what the resolvers said and nothing of ours; all groups share it. It is
-	// small: the fast path's own store holds twenty times as much in less memory, and
+	// small: the fast path's own store holds forty times as much in less memory, and
 	// what comes this far is what that store leaves out (TCP, names in quarantine, aliases
 	// that are blocked for somebody).
 	// No prefetch and no stale answers: both resolve in a goroutine of their own,

@@ -64,19 +64,16 @@ func (w *worker) answer(v *view, b []byte, from netip.Addr, now time.Time, out [
 		return 0
 	}
 	name := w.names.of(appendText(w.text[:0], q.name))
-	set := w.s.opt.Categories.Lookup(name)
+	set := w.s.categories(name, q.name)
 	verdict := w.s.judge(v, &who.client, name, set, now, nil)
-	row := edge.Query{
-		Time: now, Version: v.snap.Version(), Addr: who.client.Addr, Name: name, Type: typeNames[q.qtype],
-		Action: string(verdict.Action), Category: string(verdict.Category), Rule: verdict.Rule, Rcode: "NOERROR",
-	}
+	rcode := "NOERROR"
 	switch verdict.Action {
 	case policy.Block, policy.Warn:
 		n = w.blocked(b, out, who.zone.Addr, &verdict, quarantined)
 	case policy.Allow:
 		from := led{verdict, set.Essential()}
 		if n = w.kept(v, b, out, who, &from, now, quarantined); n > 0 && out[3]&0xF == dns.RcodeNameError {
-			row.Rcode = "NXDOMAIN"
+			rcode = "NXDOMAIN"
 		}
 		if n > 0 && stops(w.s.watch(&who.client, name, set, now)) {
 			return 0
@@ -89,7 +86,13 @@ func (w *worker) answer(v *view, b []byte, from netip.Addr, now time.Time, out [
 		w.s.counts.limited.Add(1)
 		return w.refuse(b, out)
 	}
-	w.s.log(row, name)
+	if !w.s.mayLog(now) {
+		return n
+	}
+	w.s.log(edge.Query{
+		Time: now, Version: v.snap.Version(), Addr: who.client.Addr, Name: name, Type: typeNames[q.qtype],
+		Action: string(verdict.Action), Category: string(verdict.Category), Rule: verdict.Rule, Rcode: rcode,
+	}, name)
 	return n
 }
 
@@ -249,7 +252,7 @@ func (w *worker) mayFollow(v *view, who *asker, from *led, now time.Time) bool {
 			end += int(t[end]) + 1
 		}
 		name := w.names.of(appendText(w.text[:0], t[:end+1]))
-		if stops(w.s.judge(v, &who.client, name, w.s.opt.Categories.Lookup(name), now, from)) {
+		if stops(w.s.judge(v, &who.client, name, w.s.categories(name, t[:end+1]), now, from)) {
 			return false
 		}
 		t = t[end+1:]

@@ -25,13 +25,18 @@ func (l *logLimit) take(now time.Time) bool {
 	return l.bucket.take(now, logAllowed)
 }
 
-// log writes a row. Which list the name stands in is looked for only here: it takes
-// longer than the verdict.
-func (s *Server) log(row edge.Query, judged string) {
-	if !s.logLimit.take(row.Time) {
-		s.opt.Lost()
-		return
+// mayLog reports whether a row may be written; one that may not is counted.
+func (s *Server) mayLog(now time.Time) bool {
+	if s.logLimit.take(now) {
+		return true
 	}
+	s.opt.Lost()
+	return false
+}
+
+// log writes a row that mayLog let through. Which list the name stands in is looked for
+// only here: it takes longer than the verdict.
+func (s *Server) log(row edge.Query, judged string) {
 	if row.Category != "" {
 		row.List = s.listOf(judged, identity.Category(row.Category))
 	}

@@ -26,6 +26,9 @@ func (p querylogPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *d
 	// client will see.
 	answered, act := dns.RcodeServerFailure, actionError
 	defer func() {
+		if !p.s.mayLog(q.now) {
+			return
+		}
 		p.s.log(edge.Query{
 			Time:     q.now,
 			Version:  q.snap.Version(),

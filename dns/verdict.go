@@ -31,6 +31,15 @@ func (s *Server) judge(v *view, c *identity.Client, name string, set category.Se
 	return s.decide(v.rules, q)
 }
 
+// categories looks a name up that a worker has in wire form as well: there is no need to
+// take its text apart again.
+func (s *Server) categories(name string, wire []byte) category.Set {
+	if h, ok := s.opt.Categories.(*category.Holder); ok {
+		return h.LookupWire(wire)
+	}
+	return s.opt.Categories.Lookup(name)
+}
+
 // stops reports whether a verdict keeps the client from where a name leads. A warning
 // stops it too: the page it is shown on takes the place of the site's.
 func stops(v policy.Verdict) bool { return v.Action == policy.Block || v.Action == policy.Warn }

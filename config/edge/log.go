@@ -22,20 +22,20 @@ const (
 // that answers. The reader is woken by the first row and by the one that fills a batch.
 type queue struct {
 	mu      sync.Mutex
-	ring    []Query
+	ring    []Query // grows up to queueLen: a school never needs as many
 	head, n int
 	more    chan struct{}  // one waits in it when there is something to look at
 	dropped *atomic.Uint64 // since the last batch that arrived
 }
 
 func newQueue() queue {
-	return queue{ring: make([]Query, queueLen), more: make(chan struct{}, 1), dropped: new(atomic.Uint64)}
+	return queue{ring: make([]Query, 2*batchLen), more: make(chan struct{}, 1), dropped: new(atomic.Uint64)}
 }
 
 // put reports whether there was room.
 func (q *queue) put(row *Query) bool {
 	q.mu.Lock()
-	if q.n == len(q.ring) {
+	if q.n == len(q.ring) && !q.grow() {
 		q.mu.Unlock()
 		return false
 	}
@@ -49,6 +49,18 @@ func (q *queue) put(row *Query) bool {
 		default: // the reader has not looked since
 		}
 	}
+	return true
+}
+
+// grow makes room in a full ring; false when it is as large as it gets.
+func (q *queue) grow() bool {
+	if len(q.ring) == queueLen {
+		return false
+	}
+	larger := make([]Query, min(2*len(q.ring), queueLen))
+	n := copy(larger, q.ring[q.head:])
+	copy(larger[n:], q.ring[:q.head])
+	q.ring, q.head = larger, 0
 	return true
 }
 
