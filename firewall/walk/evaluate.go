@@ -3,6 +3,7 @@ package walk
 import (
 	"fmt"
 	"net/netip"
+	"sort"
 
 	"stairgate/config/identity"
 	"stairgate/firewall"
@@ -92,8 +93,13 @@ func matches(rs firewall.Ruleset, m firewall.Match, p Packet, f Facts) bool {
 		if !ok {
 			panic(fmt.Sprintf("walk: there is no set %s", set))
 		}
+		if s.Interval {
+			// Ranges stand in order and do not touch.
+			i := sort.Search(len(s.Elements), func(i int) bool { return s.Elements[i].Key[len(k):] >= k })
+			return i < len(s.Elements) && s.Elements[i].Key[:len(k)] <= k
+		}
 		for _, e := range s.Elements {
-			if e.Key == k || s.Interval && e.Key[:len(k)] <= k && k <= e.Key[len(k):] {
+			if e.Key == k {
 				return true
 			}
 		}
