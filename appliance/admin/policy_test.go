@@ -241,6 +241,7 @@ func TestOpeningsAreRefusedInSentences(t *testing.T) {
 		"no reason":           {[]string{"reason", ""}, "Enter why it is opened."},
 		"pornography":         {[]string{"name", "www.pornhub.com"}, "“Pornography”, which is locked"},
 		"a locked category":   {[]string{"name", "", "category", "malware"}, "This category is locked"},
+		"a signal":            {[]string{"name", "mask.icloud.com"}, "mask.icloud.com is no site: Apple’s devices ask for this name"},
 		"what does not exist": {[]string{"name", "", "category", "cats"}, "Say what is to be opened"},
 	} {
 		t.Run(name, func(t *testing.T) {
