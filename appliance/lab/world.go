@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -184,25 +183,6 @@ func site(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, "<!doctype html><html lang=\"en\"><title>%s</title><h1>This is %s</h1><p>You reached the web site from %s.</p></html>\n", r.Host, r.Host, r.RemoteAddr)
-}
-
-// answerDoH is DNS over HTTPS (RFC 8484), of a resolver nobody configured.
-func answerDoH(w http.ResponseWriter, r *http.Request) {
-	b, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
-	if r.Method == http.MethodGet {
-		b, err = base64.RawURLEncoding.DecodeString(r.URL.Query().Get("dns"))
-	}
-	q := new(dns.Msg)
-	if err != nil || q.Unpack(b) != nil || len(q.Question) != 1 {
-		http.Error(w, "no question", http.StatusBadRequest)
-		return
-	}
-	if b, err = answerDNS(q, true).Pack(); err != nil {
-		http.Error(w, "no answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/dns-message")
-	_, _ = w.Write(b)
 }
 
 func listenAndServe(addr string, conf *tls.Config, s *http.Server) error {
