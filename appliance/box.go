@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -70,18 +69,10 @@ func (b *box) now() time.Time { return time.Now() }
 // run wires everything and stays until ctx ends or a part fails.
 func run(ctx context.Context, o options) (err error) {
 	b := &box{options: o}
-	var alarms []string
-	if b.config, alarms, err = config.OpenStore(filepath.Join(o.perm, "config"), b.now); err != nil {
-		return fmt.Errorf("opening the configuration: %w", err)
-	}
-	b.alarm("config.alarm", alarms)
-	if b.records, alarms, err = records.Open(filepath.Join(o.perm, "records"), func() time.Time {
-		return b.now().In(b.zone(b.config.Effective()))
-	}); err != nil {
-		return fmt.Errorf("opening the records: %w", err)
+	if err := b.openStorage(); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, b.records.Close()) }()
-	b.alarm("records.alarm", alarms)
 	b.metrics = metrics.New(b.standing)
 	b.logbook = newLogbook(b.store)
 	b.health.OnChange(b.healthChanged)
@@ -99,10 +90,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the DHCP server: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(o.perm, "wan"), 0o700); err != nil {
-		return fmt.Errorf("making the directory of the WAN's lease: %w", err)
-	}
-	b.wan = network.NewWANClient(network.WANOptions{LeaseFile: filepath.Join(o.perm, "wan", "lease.json"), Log: slog.Default()})
+	b.wan = network.NewWANClient(network.WANOptions{LeaseFile: b.wanLeaseFile(), Log: slog.Default()})
 	b.lists = lists.New(b.listOptions())
 	defer func() { err = errors.Join(err, b.lists.Close()) }()
 	if err := b.openAdmin(); err != nil {
@@ -135,6 +123,7 @@ func run(ctx context.Context, o options) (err error) {
 	g.Go(func() error { return part(ctx, b.lists.String(), b.lists.Run) })
 	g.Go(func() error { return part(ctx, "the query log", b.logbook.Run) })
 	g.Go(func() error { return part(ctx, "housekeeping", b.housekeep) })
+	g.Go(func() error { return part(ctx, "the storage", b.watchStorage) })
 	return g.Wait()
 }
 

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -18,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stairgate/appliance/admin"
-	"stairgate/appliance/admin/ca"
 	"stairgate/config"
 	"stairgate/config/identity"
 )
@@ -133,12 +131,9 @@ func adminAddrs(c config.Config) []netip.AddrPort {
 // set-up code on the console and nowhere else.
 func (b *box) openAdmin() error {
 	b.doors = newListeners()
-	authority, alarm, err := ca.Open(filepath.Join(b.perm, "admin"), admin.NamesOf(b.config.Effective()), b.now)
+	authority, err := b.authority()
 	if err != nil {
-		return fmt.Errorf("opening the certificate authority: %w", err)
-	}
-	if alarm != "" {
-		b.alarm("admin.authority", []string{alarm})
+		return err
 	}
 	code, err := admin.SetupCode(b.records)
 	if err != nil {

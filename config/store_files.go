@@ -57,8 +57,14 @@ func (s *Store) dropTrial() error {
 	return errors.Join(err, s.removeTrial())
 }
 
-// removeTrial removes what a trial left on the disk.
+// removeTrial removes what a trial left on the disk. Nothing left is no reason to
+// write: the disk may be one that cannot be written.
 func (s *Store) removeTrial() error {
+	_, candidate := os.Lstat(s.path(candidateFile))
+	_, note := os.Lstat(s.path(trialFile))
+	if errors.Is(candidate, fs.ErrNotExist) && errors.Is(note, fs.ErrNotExist) {
+		return nil
+	}
 	return errors.Join(remove(s.path(candidateFile)), remove(s.path(trialFile)), syncDir(s.dir))
 }
 

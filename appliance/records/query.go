@@ -42,8 +42,12 @@ func (db *DB) LogQueries(batch []Query) error {
 		return nil
 	}
 	q := &db.queries
-	if q.paused() || nearlyFull(q.path) {
-		err := &writeError{"storing the query log", errNearlyFull}
+	paused := q.paused()
+	if paused == nil && nearlyFull(q.path) {
+		paused = errNearlyFull
+	}
+	if paused != nil {
+		err := &writeError{"storing the query log", paused}
 		q.health.report("queries", querySentence(err))
 		return err
 	}

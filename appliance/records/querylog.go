@@ -1,6 +1,7 @@
 package records
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,7 @@ type queryLog struct {
 	steps  []string
 	now    func() time.Time
 	health *problems
-	paused func() bool // the disk is full: the room left is the records'
+	paused func() error // the room left is the records'
 
 	mu   sync.Mutex   // one write at a time
 	swap sync.RWMutex // held for reading while file is used
@@ -167,6 +168,8 @@ func querySentence(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case errors.Is(err, errNoCard):
+		return "The storage card cannot be written, so what is looked up now is not on record, and what was cannot be searched until the card is mended or replaced."
 	case isFull(err):
 		return "The query log is paused because the box's storage is nearly full. Shorten how long it is kept, or delete old files. Nothing else is affected yet."
 	}

@@ -13,8 +13,9 @@ import (
 
 // DB is the school's records: two files in one directory.
 type DB struct {
-	dir string
-	now func() time.Time
+	dir  string
+	card string // where the records belong, when dir is a copy in memory; else empty
+	now  func() time.Time
 
 	mu      sync.Mutex // one write at a time; guards reserve and closed
 	file    *file      // records.db
@@ -39,11 +40,15 @@ func Open(dir string, now func() time.Time) (*DB, []string, error) {
 	return open(dir, now, migrations())
 }
 
-func open(dir string, now func() time.Time, m schemas) (_ *DB, alarms []string, err error) {
+func open(dir string, now func() time.Time, m schemas) (*DB, []string, error) {
+	return openIn(dir, now, m, "")
+}
+
+func openIn(dir string, now func() time.Time, m schemas, card string) (_ *DB, alarms []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("making the records directory: %w", err)
 	}
-	db := &DB{dir: dir, now: now}
+	db := &DB{dir: dir, card: card, now: now}
 	if db.lock, err = lockDir(dir); err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +66,7 @@ func open(dir string, now func() time.Time, m schemas) (_ *DB, alarms []string, 
 	}
 	alarms = append(alarms, opened...)
 
-	db.queries = queryLog{path: filepath.Join(dir, "queries.db"), steps: m.queries, now: now, health: &db.health, paused: db.reserve.spent}
+	db.queries = queryLog{path: filepath.Join(dir, "queries.db"), steps: m.queries, now: now, health: &db.health, paused: db.queriesPaused}
 	alarms = append(alarms, db.queries.start()...)
 
 	if err := db.reserve.restore(); err != nil {
@@ -87,6 +92,17 @@ func (db *DB) Close() error {
 		db.lock = nil
 	}
 	return errors.Join(errs...)
+}
+
+// queriesPaused says why the query log takes no rows now; nil: it does.
+func (db *DB) queriesPaused() error {
+	switch {
+	case db.OnCopy():
+		return errNoCard // memory is not there to be filled with it
+	case db.reserve.spent():
+		return errNearlyFull
+	}
+	return nil
 }
 
 // Writable reports whether a record can be written now: it writes one and has

@@ -77,6 +77,8 @@ func Sentence(err error) string {
 		return ""
 	case errors.As(err, &refusal):
 		return refusal.Sentence
+	case errors.Is(err, errNoCard):
+		return "The storage card cannot be written. Those who are online stay online and addresses are given out, but nobody new can be let in, and what is changed now is lost when the box is switched off. Please tell the person who looks after the network: the storage card must be replaced."
 	case isFull(err):
 		return "The box's storage is full, so nothing can be recorded and nobody new can be let in. Those who are online stay online. Please tell the person who looks after the network: the storage card must be replaced by a larger one, or emptied and the box restarted."
 	case errors.Is(err, ErrNotWritten):

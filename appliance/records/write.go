@@ -41,6 +41,9 @@ func (db *DB) writeLocked(u urgency, doing string, f func(*tx) error) (Event, er
 	if db.closed {
 		return Event{}, &writeError{doing, errClosed}
 	}
+	if u == admitting && db.OnCopy() {
+		return Event{}, &writeError{doing, errNoCard}
+	}
 	if u == admitting {
 		if err := db.reserve.restore(); err != nil {
 			return Event{}, db.failed(doing, err)
