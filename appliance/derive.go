@@ -225,3 +225,26 @@ func sessionEnd(p config.Portal, zone *time.Location, now time.Time) (time.Time,
 	}
 	return end, nil
 }
+
+// standingOf says how devices stand with the DHCP server: who is approved (or,
+// where a signature is enough, has somebody signed in) belongs here; on whatever
+// else somebody is signed in keeps its address.
+func standingOf(in inputs) dhcp.Standing {
+	s := dhcp.Standing{Known: map[identity.MAC]bool{}, Seated: map[identity.MAC]bool{}}
+	revoked := map[identity.MAC]bool{}
+	for _, d := range in.Devices {
+		switch d.State {
+		case records.Approved:
+			s.Known[d.MAC] = true
+		case records.Revoked:
+			revoked[d.MAC] = true
+		}
+	}
+	for _, v := range in.Sessions {
+		s.Seated[v.MAC] = true
+		if in.Config.Portal.Approval == config.ApprovalSignature && !revoked[v.MAC] {
+			s.Known[v.MAC] = true
+		}
+	}
+	return s
+}

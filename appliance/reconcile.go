@@ -180,6 +180,7 @@ func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, err
 	if err := errors.Join(errs...); err != nil {
 		return old, fmt.Errorf("reading who is here: %w", err)
 	}
+	l.b.dhcp.Know(standingOf(in))
 	d := derive(in)
 	d.Lists = l.b.lists.Info()
 	return l.next(d, old)

@@ -110,7 +110,13 @@ func (s *Server) neighbour(l *link, b []byte, now time.Time) {
 	}
 	at := place{l.zone, addr}
 	p := s.probes[at]
-	if !s.state.Saw(l.zone, addr, a.mac, now) || p == nil {
+	// A stranger that answers for an address which was about to go to somebody known
+	// is there, and keeps it.
+	conflict := s.state.Answered(l.zone, addr, a.mac, now)
+	if !conflict {
+		conflict = s.state.Saw(l.zone, addr, a.mac, now)
+	}
+	if !conflict || p == nil {
 		return
 	}
 	p.over = true

@@ -27,10 +27,20 @@ func (z *zone) problems(now time.Time) map[string]string {
 	}
 	if leased, blocked, full := z.fill(now); full {
 		s := fmt.Sprintf("The network “%s” has given out all %d addresses of its pool, so a device that is new cannot join.", name, leased)
+		if z.keep(now) > 0 {
+			s = fmt.Sprintf("The network “%s” has given out %d addresses and keeps the rest of its pool for approved devices, so a device that is new cannot join.", name, leased)
+		}
 		if blocked > 0 {
 			s = fmt.Sprintf("The network “%s” has no address left: %d are given out and %d are in use by devices that did not ask for them. A device that is new cannot join.", name, leased, blocked)
 		}
-		out["pool"] = s + " Make the pool larger, or the lease time shorter."
+		switch strangers := z.strangers(now); {
+		case strangers > leased/2:
+			// One device that makes up hardware addresses looks like this.
+			s += fmt.Sprintf(" %d of them went to devices nobody has approved; approved devices still get an address. If you do not know that many new devices, one of them is up to no good: look which are waiting, find it and switch it off.", strangers)
+		default:
+			s += " Make the pool larger, or the lease time shorter."
+		}
+		out["pool"] = s
 	}
 	if z.elsewhere.IsValid() && now.Sub(z.elsewhereAt) < sighting {
 		out["rogue"] = fmt.Sprintf("Another device (%s) gives out addresses on the network “%s”. Find it and switch its DHCP server off: devices that listen to it get round the filter or lose the Internet.", z.elsewhere, name)
@@ -62,7 +72,7 @@ func (z *zone) fill(now time.Time) (leased, blocked int, full bool) {
 			free++
 		}
 	}
-	return leased, blocked, free == 0
+	return leased, blocked, free <= z.keep(now)
 }
 
 // squatter is one device seen to use an address of ours without a lease, and how

@@ -48,7 +48,7 @@ func Reply(s *State, r Request, now time.Time) Decision {
 
 func (s *State) discover(d *Decision, z *zone, r Request, now time.Time) {
 	addr, ok := z.choose(r.mac, r.requested, now)
-	if !ok {
+	if !ok || z.crowded(r.mac, now) {
 		d.Reason = DropPool
 		return
 	}
@@ -92,6 +92,8 @@ func (s *State) request(d *Decision, z *zone, r Request, now time.Time) {
 		z.nak(d, r, NakTaken)
 	case s.elsewhere(z, r, asked, now):
 		z.nak(d, r, NakMoved)
+	case z.crowded(r.mac, now):
+		d.Reason = DropPool
 	default:
 		s.lease(d, z, r, asked, now)
 	}
@@ -183,7 +185,7 @@ func (s *State) release(d *Decision, z *zone, r Request, now time.Time) {
 		d.Reason = DropNoAddress
 	case r.server.IsValid() && r.server != z.Addr.Addr():
 		d.Reason = DropElsewhere
-	case l == nil || l.Addr != r.ciaddr || !l.Live(now) || string(l.ClientID) != string(r.option(61)):
+	case l == nil || l.Addr != r.ciaddr || !l.Live(now) || z.passedOn(l.Addr, r.mac) || string(l.ClientID) != string(r.option(61)):
 		d.Reason = DropNotHeld
 	default:
 		gone := l.Lease
@@ -231,15 +233,16 @@ func (z *zone) everybody() Destination {
 // leastTerm is the shortest lease a client can wish for.
 const leastTerm = time.Minute
 
-// term is how long the lease lasts: the zone's time, or less if the client wants
-// less.
+// term is how long the lease lasts: the zone's time, less for a stranger, or less
+// if the client wants less.
 func (z *zone) term(r Request) time.Duration {
+	longest := z.length(r.mac)
 	if b := r.option(51); len(b) == 4 {
-		if wish := time.Duration(binary.BigEndian.Uint32(b)) * time.Second; wish < z.Lease {
-			return max(wish, min(leastTerm, z.Lease))
+		if wish := time.Duration(binary.BigEndian.Uint32(b)) * time.Second; wish < longest {
+			return max(wish, min(leastTerm, longest))
 		}
 	}
-	return z.Lease
+	return longest
 }
 
 // vendor is the printable part of the vendor class, for the technician's page.

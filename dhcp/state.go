@@ -21,6 +21,8 @@ type State struct {
 	invalid error   // what was wrong with subnets
 	strays  []Lease // on record, but in no present subnet: kept for the day the subnet comes back
 	names   map[string]owner
+
+	standing Standing
 }
 
 // owner is who has a DNS label, and until when nobody else may.
@@ -45,7 +47,7 @@ func (s *State) Set(subnets []Subnet, now time.Time) error {
 	zones := make(map[string]*zone, len(subnets))
 	var errs []error
 	for _, n := range subnets {
-		z, err := newZone(n)
+		z, err := newZone(n, &s.standing)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("zone %s: %w", n.Zone, err))
 			continue

@@ -17,6 +17,7 @@ type Subnet struct {
 	Addr      netip.Prefix // the box in its subnet; it is router and resolver
 	From, To  netip.Addr   // the pool, both ends included
 	Lease     time.Duration
+	Open      bool         // for visitors: nothing of the pool is kept for known devices
 	Domain    string       // option 15 and 119
 	NTP       []netip.Addr // option 42
 	// CaptiveURL is option 114 (RFC 8910). It is set only with a publicly valid
@@ -47,6 +48,7 @@ func SubnetsOf(cfg config.Config) []Subnet {
 		s := Subnet{
 			Zone: z.ID, Name: z.Name, Interface: z.Bridge(), Addr: z.Address,
 			From: z.Pool.From, To: z.Pool.To, Lease: time.Duration(z.Pool.Lease),
+			Open:   z.Kind == config.ZoneGuest,
 			Domain: strings.ToLower(strings.Trim(cfg.DNS.Domain, ".")), NTP: ntp, Taken: taken,
 		}
 		if cfg.Portal.TLS != nil {

@@ -47,6 +47,7 @@ type zone struct {
 	reservation map[identity.MAC]config.Reservation
 	reserved    map[netip.Addr]identity.MAC
 	taken       map[string]bool
+	standing    *Standing // the State's
 
 	elsewhere   netip.Addr // another server a client has chosen
 	elsewhereAt time.Time
@@ -60,6 +61,8 @@ type record struct {
 	Lease
 	place   int  // index in expiring, -1 for none
 	pending bool // something newer about this address is being recorded
+
+	answered time.Time // when its client was heard to use it while somebody known needed it
 }
 
 // offer is an address held for a client.
@@ -85,7 +88,7 @@ type quarantined struct {
 	until time.Time
 }
 
-func newZone(n Subnet) (*zone, error) {
+func newZone(n Subnet, standing *Standing) (*zone, error) {
 	switch {
 	case !n.Addr.IsValid() || !n.Addr.Addr().Is4() || n.Addr.Bits() > 30:
 		return nil, fmt.Errorf("%v is not the box's IPv4 address with a subnet of at least /30", n.Addr)
@@ -100,7 +103,7 @@ func newZone(n Subnet) (*zone, error) {
 		offers: map[netip.Addr]*offer{}, offerTo: map[identity.MAC]netip.Addr{},
 		quarantined: map[netip.Addr]*quarantined{},
 		reservation: map[identity.MAC]config.Reservation{}, reserved: map[netip.Addr]identity.MAC{},
-		taken: map[string]bool{},
+		taken: map[string]bool{}, standing: standing,
 	}
 	if z.size > largestPool {
 		return nil, fmt.Errorf("the pool has %d addresses; at most %d are served", z.size, largestPool)
@@ -153,8 +156,8 @@ func (z *zone) offerOf(m identity.MAC) *offer {
 	return z.offers[a]
 }
 
-// passedOn reports whether the lease of a, that was m's and has run out, is being
-// recorded for somebody else. Forgetting it now would forget the new one.
+// passedOn reports whether the lease of a, that was m's and has run out or was
+// taken from it, is being recorded for somebody else. Forgetting it now would forget the new one.
 func (z *zone) passedOn(a netip.Addr, m identity.MAC) bool {
 	o := z.offers[a]
 	return o != nil && o.mac != m && o.pending > 0
@@ -169,7 +172,7 @@ func (z *zone) open(a netip.Addr, m identity.MAC, now time.Time) bool {
 	if r, ok := z.reserved[a]; ok && r != m {
 		return false
 	}
-	if l := z.leases[a]; l != nil && l.MAC != m && l.Live(now) {
+	if l := z.leases[a]; l != nil && l.MAC != m && l.Live(now) && !z.yields(l, m) {
 		return false
 	}
 	if o := z.offers[a]; o != nil && o.mac != m && o.stands(now) {
@@ -185,7 +188,8 @@ func (z *zone) open(a netip.Addr, m identity.MAC, now time.Time) bool {
 // it had, the one it is offered, the one it would like if nobody ever had it, one
 // nobody ever had beginning at the hash of its hardware address (so that it gets
 // the same again after the records were lost), the one that ran out longest ago,
-// and last an offer that nobody took up.
+// an offer that nobody took up, and last, for a known device, the lease of a
+// stranger.
 func (z *zone) choose(m identity.MAC, wish netip.Addr, now time.Time) (netip.Addr, bool) {
 	if o := z.offerOf(m); o != nil && o.pending > 0 {
 		return o.addr, true // its lease is being recorded
@@ -219,7 +223,7 @@ func (z *zone) choose(m identity.MAC, wish netip.Addr, now time.Time) (netip.Add
 			return o.addr, true
 		}
 	}
-	return netip.Addr{}, false
+	return z.dispossess(m, now)
 }
 
 // refresh brings used and expiring up to date for one address.

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +39,15 @@ func adjust(c *config.Config, setting string) error {
 			}
 			g.Categories = append(slices.Clone(g.Categories), identity.CategoryRule{Action: identity.Warn, Of: []identity.Category{of}})
 		}
+	case "pool": // the school's addresses: pool=20 leaves twenty
+		n, err := strconv.ParseUint(value, 10, 8)
+		if err != nil {
+			return err
+		}
+		p := &c.Zones[0].Pool
+		to := p.From.As4()
+		to[3] += byte(n - 1)
+		p.To = netip.AddrFrom4(to)
 	default:
 		return fmt.Errorf("no such setting: %s", key)
 	}
