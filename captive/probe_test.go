@@ -3,11 +3,13 @@ package captive
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -210,42 +212,61 @@ func get(t *testing.T, addr string) func(method, host, target string) *http.Resp
 	return ask
 }
 
-func TestOneDeviceCannotTakeEveryConnection(t *testing.T) {
-	c := &crowd{clients: map[netip.Addr]int{}}
-	for i := range perClient {
-		if !c.enter(phone) {
-			t.Fatalf("connection %d is refused", i+1)
+// from makes connections of one source address on the loopback.
+func from(source string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: 5 * time.Second}
+}
+
+// Ninety-one addresses, all strangers: ninety take every connection there is and
+// say nothing, the last one gets its page at once.
+func TestACrowdOfIdleConnectionsKeepsNobodyOut(t *testing.T) {
+	addr := running(t, server(&fake{snap: school(here)}))
+	for source := 1; source <= 90; source++ {
+		d := from(fmt.Sprintf("127.0.1.%d", source))
+		for range perStranger {
+			c, err := d.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
 		}
 	}
-	if c.enter(phone) {
-		t.Error("one connection too many")
-	}
-	if !c.enter(gate) {
-		t.Error("another device is refused")
-	}
-	c.leave(phone)
-	if !c.enter(phone) {
-		t.Error("no room after one left")
-	}
-	for range perClient {
-		c.leave(phone)
-	}
-	c.leave(gate)
-	if c.all != 0 || len(c.clients) != 0 {
-		t.Errorf("something is left: %+v", c)
-	}
-
-	addr := running(t, server(&fake{snap: school(here)}))
-	for range perClient {
-		get(t, addr)
-	}
-	last, err := net.Dial("tcp", addr)
+	began := time.Now()
+	client := &http.Client{Transport: &http.Transport{DialContext: from("127.0.2.1").DialContext}, Timeout: 5 * time.Second}
+	resp, err := client.Get("http://" + addr + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = last.Close() }()
-	_ = last.SetDeadline(time.Now().Add(10 * time.Second))
-	if n, err := last.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Errorf("connection %d is served", perClient+1)
+	defer func() { _ = resp.Body.Close() }()
+	if took := time.Since(began); took > time.Second || resp.StatusCode >= 400 {
+		t.Errorf("%s after %v", resp.Status, took)
+	}
+}
+
+// One device has no more than its share: what it opens beyond costs it its own
+// oldest idle connection.
+func TestOneDeviceHasItsShareOfConnections(t *testing.T) {
+	addr := running(t, server(&fake{snap: school(here)}))
+	d := from("127.0.1.1")
+	var conns []net.Conn
+	for range perStranger + 1 {
+		c, err := d.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		conns = append(conns, c)
+	}
+	_ = conns[0].SetDeadline(time.Now().Add(3 * time.Second)) // less than the header time-out
+	if n, err := conns[0].Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the first is still open: %v", err)
+	}
+	last := conns[len(conns)-1]
+	if _, err := io.WriteString(last, "GET / HTTP/1.1\r\nHost: gate.school.internal\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = last.SetDeadline(time.Now().Add(3 * time.Second))
+	if _, err := http.ReadResponse(bufio.NewReader(last), nil); err != nil {
+		t.Errorf("the last is not served: %v", err)
 	}
 }

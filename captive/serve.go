@@ -9,26 +9,39 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
+
+	"stairgate/config/crowd"
+	"stairgate/config/identity"
 )
 
 const (
-	perClient = 32   // connections of one address
-	inAll     = 1024 // and of all of them
+	perMember   = 32   // connections of an address that is online
+	perStranger = 12   // and of any other: two browsers, or one and a few probes
+	inAll       = 1024 // of all addresses together
 )
+
+// allowance is how many connections an address may have.
+func (s *Server) allowance(a netip.Addr) int {
+	if snap := s.edge.Snapshot(); snap != nil {
+		if c, _ := snap.Lookup(a); c.Class == identity.Admitted {
+			return perMember
+		}
+	}
+	return perStranger
+}
 
 // Serve answers HTTP on every listener of plain and, with a certificate, HTTPS on
 // every one of secure, until ctx ends; then it returns nil.
 func (s *Server) Serve(ctx context.Context, plain, secure []net.Listener) error {
-	count := &crowd{clients: make(map[netip.Addr]int)}
+	guests := crowd.New(inAll, s.allowance)
 	var listeners []net.Listener
 	for _, ln := range plain {
-		listeners = append(listeners, &crowdListener{ln, count})
+		listeners = append(listeners, guests.Listen(ln))
 	}
 	if s.tls != nil {
 		for _, ln := range secure {
-			listeners = append(listeners, tls.NewListener(&crowdListener{ln, count}, s.tls))
+			listeners = append(listeners, tls.NewListener(guests.Listen(ln), s.tls))
 		}
 	}
 	srv := &http.Server{
@@ -39,6 +52,7 @@ func (s *Server) Serve(ctx context.Context, plain, secure []net.Listener) error 
 		IdleTimeout:                  15 * time.Second,
 		MaxHeaderBytes:               16 << 10,
 		ConnContext:                  s.connContext,
+		ConnState:                    guests.Note,
 		DisableGeneralOptionsHandler: true,                                                // "OPTIONS *" gets the portal like everything else
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // hostile clients must not fill the log
 	}
@@ -68,63 +82,4 @@ func (s *Server) Serve(ctx context.Context, plain, secure []net.Listener) error 
 		return nil
 	}
 	return fmt.Errorf("serving the portal: %w", first)
-}
-
-// crowd counts connections, so that one device cannot take them all.
-type crowd struct {
-	mu      sync.Mutex
-	clients map[netip.Addr]int
-	all     int
-}
-
-func (c *crowd) enter(a netip.Addr) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.all >= inAll || c.clients[a] >= perClient {
-		return false
-	}
-	c.all++
-	c.clients[a]++
-	return true
-}
-
-func (c *crowd) leave(a netip.Addr) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all--
-	if c.clients[a]--; c.clients[a] <= 0 {
-		delete(c.clients, a)
-	}
-}
-
-type crowdListener struct {
-	net.Listener
-	crowd *crowd
-}
-
-// Accept closes at once what is too much: a device that is refused tries again,
-// one that waits hangs.
-func (l *crowdListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		a := addrOf(c.RemoteAddr().String())
-		if !l.crowd.enter(a) {
-			_ = c.Close()
-			continue
-		}
-		return &crowdConn{Conn: c, leave: sync.OnceFunc(func() { l.crowd.leave(a) })}, nil
-	}
-}
-
-type crowdConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *crowdConn) Close() error {
-	c.leave()
-	return c.Conn.Close()
 }

@@ -16,12 +16,18 @@ import (
 	"stairgate/appliance/admin/ca"
 	"stairgate/appliance/health"
 	"stairgate/config"
+	"stairgate/config/crowd"
 	"stairgate/config/identity"
 	"stairgate/dns/policy"
 )
 
 // DefaultPort is where the pages are served.
 const DefaultPort = 8443
+
+const (
+	perAddress = 24  // connections of one address
+	inAll      = 256 // and of all of them: each costs a TLS handshake's memory
+)
 
 // Options are what a Server works with. Records, Config, Health, Snapshot and
 // CA are needed.
@@ -123,8 +129,12 @@ func (s *Server) TLSConfig() *tls.Config {
 
 // Serve answers on a plain TCP listener with TLS until ctx ends.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	// Nothing here tells a stranger from the technician before the login: but one
+	// device cannot keep the others out.
+	visitors := crowd.New(inAll, func(netip.Addr) int { return perAddress })
 	srv := &http.Server{
 		Handler:           s,
+		ConnState:         visitors.Note,
 		TLSConfig:         s.TLSConfig(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -142,7 +152,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		}
 	})
 	defer stop()
-	err := srv.ServeTLS(ln, "", "")
+	err := srv.ServeTLS(visitors.Listen(ln), "", "")
 	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
 		return ctx.Err()
 	}
