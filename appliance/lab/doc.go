@@ -6,7 +6,7 @@
 //	┌──────────────────────┐   ┌─────────────────────┐   ┌─────────────────┐   ┌───────────┐
 //	│ lo   198.51.100.53   │   │ appliance (uid 0)   │   │ br0  (a plain   │───│ laptop    │
 //	│      DNS, the only   │   │ dnsd      (65534)   │   │      switch, or │   ├───────────┤
-//	│      resolver named  │   │ captived  (65534)   │   │      the Wi-Fi) │───│ phone     │
+//	│      resolver named  │   │ captived  (65533)   │   │      the Wi-Fi) │───│ phone     │
 //	│      198.51.100.80   │   │                     │   │                 │   ├───────────┤
 //	│      web, DoH, NTP   │   │ eth0 ── WAN (DHCP)  │   │                 │───│ tablet …  │
 //	│      8.8.8.8, 9.9.9.9│   │ eth1 ── br-school   │───│ eth1            │   └───────────┘

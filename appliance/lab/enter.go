@@ -108,7 +108,7 @@ func enterOutside(outside func(string) error) int {
 	}
 	if os.Getuid() != 0 {
 		// An ordinary user: a user namespace with a whole range of uids, because
-		// dnsd and captived become uid 65534 in it. Mapping a range takes the
+		// dnsd and captived become uid 65534 and 65533 in it. Mapping a range takes the
 		// set-uid tools newuidmap and newgidmap, which unshare(1) calls.
 		cmd = exec.Command("unshare", append([]string{
 			"--user", "--map-root-user", "--map-auto", "--net", "--mount", "--uts", "--ipc",

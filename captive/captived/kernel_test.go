@@ -57,7 +57,7 @@ func (w *writer) put(version uint64, box string) {
 // becomes nobody, serves, and ends with 3 when the box moves.
 func TestCaptived(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Fatal("captived becomes uid 65534, which only root (or a user namespace in which 65534 is mapped) can: run this test as root")
+		t.Fatal("captived becomes uid 65533, which only root (or a user namespace in which 65533 is mapped) can: run this test as root")
 	}
 	dir, err := os.MkdirTemp("", "captived")
 	if err != nil {
@@ -95,7 +95,7 @@ func TestCaptived(t *testing.T) {
 	status := "/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status"
 	eventually(t, "captived drops its privileges", func() bool {
 		b, err := os.ReadFile(status)
-		return err == nil && strings.Contains(string(b), "Uid:\t65534\t65534\t65534\t65534")
+		return err == nil && strings.Contains(string(b), "Uid:\t65533\t65533\t65533\t65533")
 	})
 	ip(t, "link", "add", "br-school", "type", "bridge")
 	ip(t, "addr", "add", "192.0.2.1/24", "dev", "br-school")
@@ -118,7 +118,7 @@ func TestCaptived(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"Gid:\t65534\t65534\t65534\t65534", "NoNewPrivs:\t1",
+		"Gid:\t65533\t65533\t65533\t65533", "NoNewPrivs:\t1",
 		"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
 		"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
 	} {

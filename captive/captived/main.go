@@ -49,7 +49,7 @@ func serve(ctx context.Context, socket string, pair *tls.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	if err := edge.DropPrivileges(); err != nil {
+	if err := edge.DropPrivileges(edge.PortalUser); err != nil {
 		return err
 	}
 	log.Info("captived serves", "addresses", addrs, "tls", pair != nil)

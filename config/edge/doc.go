@@ -10,7 +10,7 @@
 //	POST /queries           Batch → 204
 //
 // Without "after" the present snapshot is sent at once. The server checks
-// SO_PEERCRED: only root, uid 65534 and its own user may speak. What an answerer says is
+// SO_PEERCRED, and each may call its own verbs only. What an answerer says is
 // limited in size and checked strictly; what the writer says is believed.
 //
 // Every method of Client and the handler behind Serve may be used from any

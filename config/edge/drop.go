@@ -6,14 +6,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
 )
 
-// Nobody is the user and group the answerers run as: "nobody" on every Linux,
-// and there without a password file.
-const Nobody = 65534
+// The users, and groups, the answerers run as, there without a password file. Two,
+// so that a break-in into one can neither touch the other nor speak to the writer
+// in its place.
+const (
+	// DNSUser is dnsd's: "nobody" on every Linux.
+	DNSUser = 65534
+	// PortalUser is captived's. No distribution gives it to anybody, and a user
+	// namespace that maps the usual 65,536 ids has it.
+	PortalUser = 65533
+)
 
 // From linux/prctl.h and linux/capability.h.
 const (
@@ -26,28 +34,28 @@ const (
 	lastPossibleCap = 63
 )
 
-// DropPrivileges makes this process nobody for ever, on all its threads: uid and
-// gid 65534, no groups, no capability in any set, no new privileges by any
-// execve, no memory readable by a process of the same user. It is called after
+// DropPrivileges makes this process user id for ever, on all its threads: uid and
+// gid, no groups, no capability in any set, no new privileges by any execve, no
+// memory readable by a process of the same user. It is called after
 // the sockets are bound and before the first foreign byte is read, and it
 // believes nothing: it reads back what the kernel says of each thread.
 //
 // It needs a program built without cgo (CGO_ENABLED=0), because only then can Go
 // make a system call on every thread.
-func DropPrivileges() error {
-	if verify() == nil {
+func DropPrivileges(id int) error {
+	if verify(id) == nil {
 		return nil // whoever started us had dropped them already
 	}
-	if err := drop(); err != nil {
+	if err := drop(id); err != nil {
 		return fmt.Errorf("dropping privileges: %w", err)
 	}
-	if err := verify(); err != nil {
+	if err := verify(id); err != nil {
 		return fmt.Errorf("dropping privileges: %w", err)
 	}
 	return nil
 }
 
-func drop() error {
+func drop(id int) error {
 	if err := prctl(prSetNoNewPrivs, 1, 0); errors.Is(err, syscall.ENOTSUP) {
 		return errors.New("this program was built with cgo; build it with CGO_ENABLED=0")
 	} else if err != nil {
@@ -71,11 +79,11 @@ func drop() error {
 	if err := syscall.Setgroups(nil); err != nil && !groupsDenied() {
 		return fmt.Errorf("groups: %w", err)
 	}
-	if err := syscall.Setresgid(Nobody, Nobody, Nobody); err != nil {
-		return fmt.Errorf("group %d: %w", Nobody, err)
+	if err := syscall.Setresgid(id, id, id); err != nil {
+		return fmt.Errorf("group %d: %w", id, err)
 	}
-	if err := syscall.Setresuid(Nobody, Nobody, Nobody); err != nil {
-		return fmt.Errorf("user %d: %w", Nobody, err)
+	if err := syscall.Setresuid(id, id, id); err != nil {
+		return fmt.Errorf("user %d: %w", id, err)
 	}
 	// setresuid emptied the effective and permitted sets; the inheritable one stays.
 	hdr := struct {
@@ -86,7 +94,7 @@ func drop() error {
 	if _, _, e := syscall.AllThreadsSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&hdr)), uintptr(unsafe.Pointer(&none)), 0); e != 0 {
 		return fmt.Errorf("capabilities: %w", e)
 	}
-	// The other answerer is the same user; it must not read this one's memory.
+	// Nor may another process of this user, whatever started it, read this one's memory.
 	if err := prctl(prSetDumpable, 0, 0); err != nil {
 		return fmt.Errorf("dumpable: %w", err)
 	}
@@ -106,7 +114,7 @@ func groupsDenied() bool {
 }
 
 // verify reads what the kernel says of every thread of this process.
-func verify() error {
+func verify(id int) error {
 	files, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil || len(files) == 0 {
 		return errors.New("cannot read /proc/self/task: is /proc mounted?")
@@ -120,7 +128,7 @@ func verify() error {
 		if err != nil {
 			return fmt.Errorf("reading back: %w", err)
 		}
-		if err := harmless(string(b), denied); err != nil {
+		if err := harmless(string(b), id, denied); err != nil {
 			return fmt.Errorf("reading back %s: %w", f, err)
 		}
 	}
@@ -128,10 +136,11 @@ func verify() error {
 }
 
 // harmless checks one status file of proc(5).
-func harmless(status string, groupsDenied bool) error {
+func harmless(status string, id int, groupsDenied bool) error {
 	const none = "0000000000000000"
+	ids := strings.TrimSpace(strings.Repeat(strconv.Itoa(id)+" ", 4)) // real, effective, saved, of the file system
 	want := map[string]string{
-		"Uid": "65534 65534 65534 65534", "Gid": "65534 65534 65534 65534", "Groups": "",
+		"Uid": ids, "Gid": ids, "Groups": "",
 		"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none,
 		"NoNewPrivs": "1",
 	}

@@ -18,7 +18,7 @@ CapAmb:	0000000000000000
 `
 
 func TestEveryPrivilegeLeftIsNoticed(t *testing.T) {
-	if err := harmless(harmlessStatus, false); err != nil {
+	if err := harmless(harmlessStatus, DNSUser, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range [][2]string{
@@ -38,11 +38,14 @@ func TestEveryPrivilegeLeftIsNoticed(t *testing.T) {
 			t.Fatalf("%q is not in the status", change[0])
 		}
 		key, _, _ := strings.Cut(change[0], ":")
-		if err := harmless(s, false); err == nil || !strings.Contains(err.Error(), key) {
+		if err := harmless(s, DNSUser, false); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%q instead of %q: %v", change[1], change[0], err)
 		}
 	}
-	if err := harmless(strings.Replace(harmlessStatus, "Groups:\t ", "Groups:\t65534", 1), true); err != nil {
+	if err := harmless(harmlessStatus, PortalUser, false); err == nil {
+		t.Error("one answerer passes for the other")
+	}
+	if err := harmless(strings.Replace(harmlessStatus, "Groups:\t ", "Groups:\t65534", 1), DNSUser, true); err != nil {
 		t.Errorf("groups of outside a user namespace: %v", err)
 	}
 }

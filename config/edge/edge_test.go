@@ -89,13 +89,19 @@ func socket(t *testing.T) string {
 // serve runs a writer at path until the returned function is called.
 func serve(t *testing.T, path string, w *writer) (stop func()) {
 	t.Helper()
+	// This process is the writer and both answerers; who may what is tested apart.
+	return serveTo(t, path, w, func(c *syscall.Ucred, _ string) bool { return c != nil })
+}
+
+func serveTo(t *testing.T, path string, w *writer, may func(*syscall.Ucred, string) bool) (stop func()) {
+	t.Helper()
 	ln, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, ln, w) }()
+	go func() { done <- run(ctx, ln, w, may) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -320,12 +326,27 @@ func TestRowsAreDeliveredWhenTheAnswererStops(t *testing.T) {
 }
 
 func TestStrangersAreRefused(t *testing.T) {
-	for uid, want := range map[uint32]bool{0: true, 65534: true, uint32(os.Geteuid()): true, 65533: false} {
-		if got := allowed(&syscall.Ucred{Uid: uid}); got != want {
-			t.Errorf("uid %d: allowed is %v", uid, got)
+	verbs := []string{verbSnapshot, verbSign, verbSignOut, verbWhy, verbGoOn, verbQueries}
+	for uid, want := range map[uint32]string{
+		0: verbSnapshot, DNSUser: verbSnapshot + verbQueries, PortalUser: verbSnapshot + verbSign + verbSignOut + verbWhy + verbGoOn, 65532: "", 1000: "",
+	} {
+		if uid != 0 && uid == uint32(os.Geteuid()) {
+			want = strings.Join(verbs, "")
+		}
+		got := ""
+		for _, verb := range verbs {
+			if may(&syscall.Ucred{Uid: uid}, verb) {
+				got += verb
+			}
+		}
+		if got != want {
+			t.Errorf("uid %d may do %q, not %q", uid, got, want)
+		}
+		if may(&syscall.Ucred{Uid: uid}, "POST /anything") && uid != uint32(os.Geteuid()) {
+			t.Errorf("uid %d may do what nobody knows", uid)
 		}
 	}
-	if allowed(nil) {
+	if may(nil, verbSnapshot) {
 		t.Error("a peer the kernel does not name is allowed")
 	}
 	path := socket(t)
@@ -333,10 +354,10 @@ func TestStrangersAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: handler(t.Context(), newWriter(), allowed)} // no ConnContext: nobody is known
+	srv := &http.Server{Handler: handler(t.Context(), newWriter(), may)} // no ConnContext: nobody is known
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(func() { _ = srv.Close() })
-	for _, verb := range []string{"GET /snapshot", "POST /sign", "POST /sign-out", "POST /why", "POST /queries"} {
+	for _, verb := range verbs {
 		method, p, _ := strings.Cut(verb, " ")
 		req, _ := http.NewRequest(method, "http://edge"+p, strings.NewReader("{}"))
 		resp, err := NewClient(path).http.Do(req)

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-const needsRoot = "this test becomes uid 65534, which only root (or a user namespace in which 65534 is mapped) can: run it as root"
+const needsRoot = "this test becomes uid 65533 and 65534, which only root (or a user namespace in which they are mapped) can: run it as root"
 
 // program builds testdata/drop without cgo, as the binaries of the box are.
 func program(t *testing.T) string {
@@ -49,7 +49,7 @@ func TestDroppedProcessIsNobodyOnEveryThread(t *testing.T) {
 		Credential:  &syscall.Credential{Uid: 0, Gid: 0, Groups: []uint32{4, 27}},
 		AmbientCaps: []uintptr{10}, // CAP_NET_BIND_SERVICE
 	}
-	whole := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: Nobody + 1}}
+	whole := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: DNSUser + 1}}
 	for name, change := range map[string]func(*syscall.SysProcAttr){
 		"on the box": func(*syscall.SysProcAttr) {},
 		"in a user namespace": func(a *syscall.SysProcAttr) {
@@ -58,7 +58,7 @@ func TestDroppedProcessIsNobodyOnEveryThread(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(bin)
+			cmd := exec.Command(bin, fmt.Sprint(PortalUser))
 			attr := attr
 			cmd.SysProcAttr = &attr
 			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
@@ -87,7 +87,7 @@ func TestDroppedProcessIsNobodyOnEveryThread(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := harmless(string(b), false); err != nil {
+				if err := harmless(string(b), PortalUser, false); err != nil {
 					t.Errorf("%s: %v", f, err)
 				}
 			}
@@ -107,15 +107,25 @@ func TestDroppedProcessIsNobodyOnEveryThread(t *testing.T) {
 func TestSocketKnowsItsPeers(t *testing.T) {
 	bin := program(t)
 	path, w := socket(t), newWriter()
+	w.publish(1)
 	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	serve(t, path, w)
+	serveTo(t, path, w, may)
 
-	// The answerer, after dropping its privileges.
-	out, err := exec.Command(bin, path).CombinedOutput()
-	if string(out) != "signed-out\n" {
-		t.Errorf("a process that dropped its privileges gets %q, %v", out, err)
+	// The answerers, after dropping their privileges: each what is its own to do,
+	// though it followed the snapshot as root before.
+	for uid, want := range map[int]string{
+		PortalUser: "sign signed-out why true\n",
+		DNSUser:    "sign away why false\n",
+	} {
+		out, err := exec.Command(bin, fmt.Sprint(uid), path).CombinedOutput()
+		if string(out) != want || err != nil {
+			t.Errorf("uid %d gets %q, %v; want %q", uid, out, err, want)
+		}
+	}
+	if n := len(w.rows); n != 1 {
+		t.Errorf("%d batches of the query log were taken, want dnsd's", n)
 	}
 	// Somebody else who found the socket.
 	cmd := exec.Command("curl", "-s", "--unix-socket", path, "-o", "/dev/null", "-w", "%{http_code}", "http://edge/snapshot")

@@ -71,8 +71,12 @@ func Listen(path string) (net.Listener, error) {
 
 // Serve answers on ln until ctx ends, then returns nil.
 func Serve(ctx context.Context, ln net.Listener, b Backend) error {
+	return run(ctx, ln, b, may)
+}
+
+func run(ctx context.Context, ln net.Listener, b Backend, may func(*syscall.Ucred, string) bool) error {
 	srv := &http.Server{
-		Handler:           handler(ctx, b, allowed),
+		Handler:           handler(ctx, b, may),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      longPoll + 15*time.Second,
@@ -102,32 +106,63 @@ func Serve(ctx context.Context, ln net.Listener, b Backend) error {
 	return fmt.Errorf("serving the edge socket: %w", err)
 }
 
-// allowed says who may speak: root, the answerers after DropPrivileges, and
-// whoever runs the writer (root, on the box). Inside a user namespace every
-// unmapped user reads as 65534 too; the box has no such namespace.
-func allowed(c *syscall.Ucred) bool {
-	return c != nil && (c.Uid == 0 || c.Uid == Nobody || c.Uid == uint32(os.Geteuid()))
+// The verbs: method and path.
+const (
+	verbSnapshot = "GET /snapshot"
+	verbSign     = "POST /sign"
+	verbSignOut  = "POST /sign-out"
+	verbWhy      = "POST /why"
+	verbGoOn     = "POST /go-on"
+	verbQueries  = "POST /queries"
+)
+
+// may says who may do what. An answerer follows the snapshot as root until it has
+// bound its sockets, and is itself when it does anything else: a dnsd that was
+// broken into signs for nobody, a captived writes no query log. Where the writer
+// runs as an ordinary user (a test does) so does everything else, and that user
+// may do all. Inside a user namespace every unmapped user reads as 65534 too; the
+// box has no such namespace.
+func may(c *syscall.Ucred, verb string) bool {
+	if c == nil {
+		return false
+	}
+	if self := uint32(os.Geteuid()); c.Uid == self && self != 0 {
+		return true
+	}
+	switch verb {
+	case verbSnapshot:
+		return c.Uid == 0 || c.Uid == DNSUser || c.Uid == PortalUser
+	case verbQueries:
+		return c.Uid == DNSUser
+	case verbSign, verbSignOut, verbWhy, verbGoOn:
+		return c.Uid == PortalUser
+	}
+	return false
 }
 
 type peerKey struct{}
 
-func handler(ctx context.Context, b Backend, allow func(*syscall.Ucred) bool) http.Handler {
+func handler(ctx context.Context, b Backend, may func(*syscall.Ucred, string) bool) http.Handler {
 	s := &server{b: b, stop: ctx.Done()}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /snapshot", s.snapshot)
-	mux.HandleFunc("POST /sign", s.sign)
-	mux.HandleFunc("POST /sign-out", s.signOut)
-	mux.HandleFunc("POST /why", s.why)
-	mux.HandleFunc("POST /go-on", s.goOn)
-	mux.HandleFunc("POST /queries", s.queries)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		cred, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
-		if !allow(cred) {
-			http.Error(w, "Only root and the answerers (uid 65534) may speak on this socket.", http.StatusForbidden)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	for verb, f := range map[string]http.HandlerFunc{
+		verbSnapshot: s.snapshot, verbSign: s.sign, verbSignOut: s.signOut, verbWhy: s.why, verbGoOn: s.goOn, verbQueries: s.queries,
+	} {
+		mux.HandleFunc(verb, func(w http.ResponseWriter, r *http.Request) {
+			cred, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
+			if !may(cred, verb) {
+				http.Error(w, fmt.Sprintf("This user may not ask the writer for %s: dnsd (uid %d) follows and logs, captived (uid %d) follows, signs in and asks why.", verb, DNSUser, PortalUser), http.StatusForbidden)
+				return
+			}
+			if cred != nil && cred.Uid == 0 {
+				// Who somebody was when it connected is what counts: what follows comes
+				// from whom the answerer has become by then.
+				w.Header().Set("Connection", "close")
+			}
+			f(w, r)
+		})
+	}
+	return mux
 }
 
 type server struct {

@@ -89,7 +89,7 @@ func serve(run string) error {
 	if err := server.Listen(dns.Addresses(snap)); err != nil {
 		return err
 	}
-	if err := edge.DropPrivileges(); err != nil {
+	if err := edge.DropPrivileges(edge.DNSUser); err != nil {
 		return fmt.Errorf("giving up privileges: %w", err)
 	}
 	go func() { _ = lists.Run(ctx, client) }() // ends with ctx only

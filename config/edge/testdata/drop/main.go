@@ -1,5 +1,7 @@
-// Drop gives up its privileges with several threads running, says so, and waits
-// for its standard input to close; with a socket as argument it asks there.
+// Drop becomes the user whose number it is given, with several threads running,
+// says so, and waits for its standard input to close; with a socket as second
+// argument it follows the snapshot there as root, becomes the user, and then tries
+// everything an answerer can ask for.
 package main
 
 import (
@@ -9,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strconv"
 
 	"stairgate/config/edge"
 )
@@ -24,18 +27,35 @@ func main() {
 		}()
 		<-ready
 	}
-	if err := edge.DropPrivileges(); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+	id, err := strconv.Atoi(os.Args[1])
+	check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var client *edge.Client
+	ended := make(chan error, 1)
+	if len(os.Args) > 2 {
+		client = edge.NewClient(os.Args[2])
+		go func() { ended <- client.Run(ctx) }()
+		_, err := client.Wait(ctx)
+		check(err)
 	}
-	if err := edge.DropPrivileges(); err != nil { // twice is no harm
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	if len(os.Args) > 1 {
-		fmt.Println(edge.NewClient(os.Args[1]).SignOut(context.Background(), netip.MustParseAddr("192.168.77.20")).Code)
+	check(edge.DropPrivileges(id))
+	check(edge.DropPrivileges(id)) // twice is no harm
+	if client == nil {
+		cancel()
+		fmt.Println("dropped")
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		return
 	}
-	fmt.Println("dropped")
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	phone := netip.MustParseAddr("192.168.77.20")
+	fmt.Println("sign", client.SignOut(ctx, phone).Code, "why", client.Why(ctx, phone, "casino.example").Known)
+	client.Log(edge.Query{Addr: phone})
+	cancel() // what is left is sent
+	check(<-ended)
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 }
