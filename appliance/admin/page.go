@@ -29,7 +29,8 @@ type page struct {
 	OnTrial bool   // this page is about the trial: no banner about it
 	Form    *form  // what was typed and what is wrong with it
 	Now     time.Time
-	Back    *link // the page above this one
+	Back    *link  // the page above this one
+	Refresh string // what the browser does by itself after a while: "20; url=…"
 	Body    any
 }
 

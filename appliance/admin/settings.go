@@ -213,11 +213,18 @@ func (s *Server) keepSettings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) revertSettings(w http.ResponseWriter, r *http.Request) {
+	before := s.o.Config.Effective()
 	if err := s.o.Config.Revert(); err != nil {
 		s.refuseTrial(w, r, err)
 		return
 	}
 	s.audit(actor(r), "put the old settings back", "config", "")
+	if there, moved := movedTo(r, before, s.o.Config.Effective(), s.o.Port); moved {
+		// As with a trial: answered from here while here is still there.
+		s.showMoved(w, r, there, "/settings?done=reverted")
+		s.o.Kick()
+		return
+	}
 	s.settle(r)
 	http.Redirect(w, r, "/settings?done=reverted", http.StatusSeeOther)
 }

@@ -199,3 +199,32 @@ func TestABoxThatMovesSaysWhere(t *testing.T) {
 		t.Errorf("in force is %v", c.Zones[0].Address)
 	}
 }
+
+// Settings that moved the box are put back: the page leads to where the box will
+// be, by a link, by the box's name, and by itself.
+func TestPutBackLeadsToTheOldAddress(t *testing.T) {
+	b, w := technicianOf(t)
+	w.get("/settings")
+	w.post("/settings", "config", strings.ReplaceAll(b.text(), "192.168.77.", "192.168.99."))
+	w.post("/settings/try", "config", w.hidden("config")).says(t, "The box has moved", "https://192.168.99.1:8443")
+	a := w.post("/settings/revert")
+	a.says(t, "The old settings are back", "https://192.168.77.1:8443", "https://gate.school.internal:8443", "Wi-Fi off and on")
+	if a.Status != http.StatusOK {
+		t.Errorf("status %d", a.Status)
+	}
+	for _, want := range []string{
+		`<meta http-equiv="refresh" content="20; url=https://192.168.77.1:8443/settings?done=reverted">`,
+		`href="https://192.168.77.1:8443/settings?done=reverted"`,
+		`href="https://gate.school.internal:8443/settings?done=reverted"`,
+	} {
+		if !strings.Contains(a.Body, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	w.get("/audit").says(t, "put the old settings back config")
+	// Nothing moved: no detour.
+	w.get("/settings")
+	w.post("/settings", "config", strings.Replace(b.text(), `"Our school"`, `"Oakfield Nursery"`, 1))
+	w.post("/settings/try", "config", w.hidden("config"))
+	w.post("/settings/revert").says(t, "The old settings are back.", "Settings")
+}

@@ -32,7 +32,7 @@ type tab struct {
 //
 //	web FILE get URL
 //	web FILE follow LINK TEXT
-//	web FILE press BUTTON [LABEL=VALUE …]
+//	web FILE press BUTTON [LABEL=VALUE | LABEL=@/FILE …]
 //	web FILE text
 //
 // The value of a field for a file is the file's path.
@@ -204,6 +204,13 @@ func (t *tab) press(button string, fields []string) error {
 		label, value, ok := strings.Cut(f, "=")
 		if !ok {
 			return fmt.Errorf("%q: write LABEL=VALUE", f)
+		}
+		if path, ok := strings.CutPrefix(value, "@/"); ok { // LABEL=@/FILE types what stands in a file
+			text, err := os.ReadFile("/" + path)
+			if err != nil {
+				return err
+			}
+			value = string(text)
 		}
 		if err := fill(form, values, label, value); err != nil {
 			return fmt.Errorf("%w on %s", err, t.URL)
