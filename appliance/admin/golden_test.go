@@ -118,3 +118,21 @@ func TestTheCertificateForDownload(t *testing.T) {
 	}
 	w.get("/certificate").says(t, "This box’s certificate", "vouches for school.internal", "Windows", "iPad")
 }
+
+func TestEndingAllSessions(t *testing.T) {
+	b := nursery(t)
+	w := b.browser()
+	w.logIn(technician, password)
+	golden(t, "end-sessions", w.get("/online/end"))
+	if a := w.post("/online/end", "of", "nonsense", "reason", "x"); a.Status != 422 {
+		t.Errorf("a group nobody knows: %d", a.Status)
+	}
+	w.post("/online/end", "of", "visitors", "reason", "a drill").says(t, "0 sessions ended.", "Priya Shah")
+	w.get("/online/end")
+	a := w.post("/online/end", "of", "*", "reason", "a drill")
+	a.says(t, "ended. To go online again, people must sign in.")
+	if strings.Contains(a.Text(), "Priya Shah") {
+		t.Errorf("still online:\n%s", a.Text())
+	}
+	w.get("/audit").says(t, "p.shah | ended all sessions everybody |", "ended: a drill")
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type presence struct {
 	Since   time.Time
 	Until   time.Time
 	Session bool // whether a signature put it online
+	inGroup string
 }
 
 func (s *Server) presences() ([]presence, error) {
@@ -31,13 +33,14 @@ func (s *Server) presences() ([]presence, error) {
 	if err != nil {
 		return nil, err
 	}
+	clients := s.clients()
 	var out []presence
 	for _, d := range devices {
 		sess, signed := byMAC[d.MAC]
 		if !d.Online && !signed {
 			continue
 		}
-		p := presence{device: d, Session: signed, Since: sess.Started, Until: sess.Until}
+		p := presence{device: d, Session: signed, Since: sess.Started, Until: sess.Until, inGroup: firstOf(clients[d.MAC].Group, d.Group)}
 		if signed {
 			p.Person = sess.FullName
 			if !p.Addr.IsValid() {
@@ -59,8 +62,14 @@ func (s *Server) showOnline(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := s.page(r, "online", "Online now")
-	if r.URL.Query().Get("done") == "ended" {
+	switch r.URL.Query().Get("done") {
+	case "ended":
 		p.Done = "The session is ended."
+	case "all":
+		n, err := strconv.Atoi(r.URL.Query().Get("n"))
+		if err == nil {
+			p.Done = plural(n, "session") + " ended. To go online again, people must sign in."
+		}
 	}
 	p.Body = list
 	s.render(w, http.StatusOK, "online", p)

@@ -20,6 +20,7 @@ type Records interface {
 	Coverage(policyVersion string, at time.Time) (records.Coverage, error)
 	LiveSessions(at time.Time) ([]records.Session, error)
 	EndSession(mac identity.MAC, why string, at time.Time) error
+	EndSessions(actor, of string, on []identity.MAC, reason string) (int, error)
 
 	Unblock(actor string, u identity.Unblock, d time.Duration) (identity.Unblock, error)
 	EndUnblock(actor string, id int64) error

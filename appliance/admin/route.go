@@ -29,6 +29,8 @@ func (s *Server) routes(assets http.Handler) *http.ServeMux {
 		"GET /devices/{mac}/revoke":  s.askRevoke,
 		"POST /devices/{mac}/revoke": s.revokeDevice,
 		"GET /online":                s.showOnline,
+		"GET /online/end":            s.askEndSessions,
+		"POST /online/end":           s.endSessions,
 		"GET /online/{mac}/end":      s.askEndSession,
 		"POST /online/{mac}/end":     s.endSession,
 		"GET /signatures":            s.showSignatures,

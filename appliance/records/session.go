@@ -127,6 +127,56 @@ func (db *DB) EndSession(mac identity.MAC, why string, at time.Time) error {
 	})
 }
 
+// EndSessions ends the sessions on these devices, or with nil on all, together
+// with its audit event, whose object is of: "everybody", "group:staff". It says
+// how many there were; who never had one is passed over.
+func (db *DB) EndSessions(actor, of string, on []identity.MAC, reason string) (n int, err error) {
+	why, ok := cleanText(reason, maxText)
+	if !ok || why == "" {
+		return 0, ErrLookupReason
+	}
+	err = db.write(protecting, "ending sessions", func(t *tx) error {
+		n = 0
+		all := on
+		if on == nil {
+			open, err := t.openSessions()
+			if err != nil {
+				return err
+			}
+			all = open
+		}
+		for _, mac := range all {
+			ended, err := t.endSession(mac, "ended by "+actor, t.now)
+			if err != nil {
+				return err
+			}
+			if ended.ID != 0 {
+				n++
+			}
+		}
+		return t.event(actor, "ended all sessions", of, fmt.Sprintf("%d ended: %s", n, why))
+	})
+	return n, err
+}
+
+// openSessions are the devices whose session nobody has ended.
+func (t *tx) openSessions() (out []identity.MAC, err error) {
+	s, err := t.prepared(`SELECT mac FROM sessions WHERE ended_at = 0`)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(s, func(row scanner) error {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return err
+		}
+		mac, err := identity.ParseMAC(text)
+		out = append(out, mac)
+		return err
+	})
+	return out, err
+}
+
 // begin stores a session; the device's older one ends.
 func (t *tx) begin(s Session) (Session, error) {
 	if _, err := t.endSession(s.MAC, "signed again", s.Started); err != nil {
