@@ -54,6 +54,8 @@ type box struct {
 	logbook  *logbook
 	metrics  *metrics.Metrics
 
+	clock steadiness
+
 	probeMu sync.Mutex
 	probeAt time.Time
 	probed  error
@@ -321,21 +323,11 @@ func (b *box) housekeep(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		b.ill("queries.prune", b.pruneQueries(), "Old rows of the query log cannot be deleted.")
-		b.ill("records.prune", b.records.Prune(b.now()), "Old sessions cannot be forgotten.")
+		b.ill("records.prune", b.pruneRecords(), "Old sessions cannot be forgotten.")
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
 	}
-}
-
-// pruneQueries forgets what is older than the school keeps its query log.
-func (b *box) pruneQueries() error {
-	limits, err := b.records.QueryLimits()
-	if err != nil {
-		return err
-	}
-	_, err = b.records.PruneQueries(b.now(), limits)
-	return err
 }

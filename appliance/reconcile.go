@@ -168,7 +168,8 @@ func (l *loop) derive(cfg config.Config, now time.Time) (*identity.Snapshot, err
 		in.Refusal = records.Sentence(err)
 	}
 	var errs []error
-	var err error
+	err := l.b.records.EndPassed(now)
+	l.b.ill("records.passed", err, "Sessions that have run out cannot be put on record as over. They are over all the same.")
 	in.Devices, err = l.b.records.Devices()
 	errs = append(errs, err)
 	in.Sessions, err = l.b.records.LiveSessions(now)

@@ -65,6 +65,9 @@ func openIn(dir string, now func() time.Time, m schemas, card string) (_ *DB, al
 		return nil, nil, err
 	}
 	alarms = append(alarms, opened...)
+	if err := db.endBeforeStop(); err != nil {
+		alarms = append(alarms, Sentence(err))
+	}
 
 	db.queries = queryLog{path: filepath.Join(dir, "queries.db"), steps: m.queries, now: now, health: &db.health, paused: db.queriesPaused}
 	alarms = append(alarms, db.queries.start()...)

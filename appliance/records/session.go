@@ -20,8 +20,8 @@ type Session struct {
 	Addr      netip.Addr
 	Started   time.Time
 	Until     time.Time
-	EndedAt   time.Time // zero: ran until Until, or still runs
-	EndedWhy  string    // "signed out", "signed again", "revoked"
+	EndedAt   time.Time // zero: still runs, or has just reached Until
+	EndedWhy  string    // "signed out", "signed again", "revoked", "ran out"
 }
 
 // clockSkew is how far a clock may have been put back without ending sessions.
