@@ -3,6 +3,8 @@ package dns
 import (
 	"context"
 
+	"stairgate/config/identity"
+
 	"github.com/miekg/dns"
 )
 
@@ -21,7 +23,8 @@ type failure struct {
 // leaves the reason in the query, where filter finds it.
 func (p forwardPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	q := asked(ctx)
-	m, f := p.s.upstreams.resolve(ctx, q.client.Addr, q.snap.Data().Upstreams, r)
+	who := passenger{q.client.Addr, q.zone.ID, q.class == identity.Admitted}
+	m, f := p.s.upstreams.resolve(ctx, who, q.snap.Data().Upstreams, r)
 	if m == nil {
 		p.s.counts.failed.Add(1)
 		q.failure = f

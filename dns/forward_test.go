@@ -207,23 +207,3 @@ func TestOutgoingQuestion(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 }
-
-// One client cannot take every place in the queue for the resolvers.
-func TestFlightsAreShared(t *testing.T) {
-	u := newUpstreams()
-	greedy, modest := people["staff"], people["child"]
-	n := 0
-	for u.takeOff(greedy) {
-		n++
-	}
-	if n != maxFlightsClient || !u.takeOff(modest) {
-		t.Errorf("one client took %d places and left none", n)
-	}
-	for range n {
-		u.land(greedy)
-	}
-	u.land(modest)
-	if u.total != 0 || len(u.flights) != 0 {
-		t.Errorf("%d places are still taken by %v", u.total, u.flights)
-	}
-}

@@ -24,9 +24,6 @@ const (
 	strikes  = 2                // failures in a row that put a resolver last
 	penalty  = 10 * time.Second // for so long
 	resolved = 64               // resolvers remembered; a school has two or three
-
-	maxFlights       = 2048 // questions on their way
-	maxFlightsClient = 512  // of one client
 )
 
 var (
@@ -37,10 +34,10 @@ var (
 // upstreams asks resolvers and remembers which of them answer. It is never told of
 // a change: each question brings the list of its snapshot.
 type upstreams struct {
-	mu      sync.Mutex
-	health  map[netip.AddrPort]*health
-	flights map[netip.Addr]int
-	total   int
+	flights *flights
+
+	mu     sync.Mutex
+	health map[netip.AddrPort]*health
 }
 
 // health of one resolver.
@@ -50,19 +47,19 @@ type health struct {
 }
 
 func newUpstreams() *upstreams {
-	return &upstreams{health: make(map[netip.AddrPort]*health), flights: make(map[netip.Addr]int)}
+	return &upstreams{health: make(map[netip.AddrPort]*health), flights: newFlights()}
 }
 
 // resolve asks the resolvers of list in turn. A nil message means that none gave an
 // answer, and the failure says why.
-func (u *upstreams) resolve(ctx context.Context, client netip.Addr, list []netip.AddrPort, r *dns.Msg) (*dns.Msg, failure) {
+func (u *upstreams) resolve(ctx context.Context, who passenger, list []netip.AddrPort, r *dns.Msg) (*dns.Msg, failure) {
 	if len(list) == 0 {
 		return nil, failure{dns.ExtendedErrorCodeNoReachableAuthority, "No resolver is configured. Enter the resolvers of your broadband provider or local authority in the DNS settings."}
 	}
-	if !u.takeOff(client) {
+	if !u.flights.takeOff(who) {
 		return nil, failure{dns.ExtendedErrorCodeNotReady, "The resolver is busy: " + errBusy.Error() + "."}
 	}
-	defer u.land(client)
+	defer u.flights.land(who)
 
 	ctx, cancel := context.WithTimeout(ctx, totalPatience)
 	defer cancel()
@@ -151,27 +148,6 @@ func (u *upstreams) of(a netip.AddrPort) *health {
 		u.health[a] = h
 	}
 	return h
-}
-
-// takeOff and land bound the questions on their way, and those of one client.
-func (u *upstreams) takeOff(a netip.Addr) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.total >= maxFlights || u.flights[a] >= maxFlightsClient {
-		return false
-	}
-	u.total++
-	u.flights[a]++
-	return true
-}
-
-func (u *upstreams) land(a netip.Addr) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.total--
-	if u.flights[a]--; u.flights[a] == 0 {
-		delete(u.flights, a)
-	}
 }
 
 // exchange asks one resolver once: over UDP, and over TCP when the answer did not
