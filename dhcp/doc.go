@@ -28,6 +28,14 @@
 // lost every device keeps its address instead of losing the network. Messages of
 // relays (giaddr) are dropped and counted; there are none in a school.
 //
+// # Strangers
+//
+// Whoever makes up hardware addresses can ask for any number of leases. So the
+// server is told who belongs here (Know): strangers get short leases, part of each
+// pool of the school's own is kept for known devices, and a pool that is full all
+// the same gives them the lease of a stranger that does not answer for it. Who is
+// known, or has somebody signed in, never loses an address.
+//
 // # Concurrency
 //
 // A State belongs to one goroutine at a time. Everything of Server may be called

@@ -34,6 +34,10 @@
 //     lease renewals and the technician's login go on from the reserve.
 //   - A damaged file never stops the boot: it is set aside, never deleted (but a
 //     query log set aside makes way for the next one).
+//   - Storage that cannot be written never stops the boot either: OpenOrCopy works
+//     on a copy in memory then, and lets nobody new in.
+//   - A clock that jumps ahead has nothing forgotten (MayForget), and one that is
+//     put back brings nothing to life that was over (EndPassed).
 //   - The audit chain is append-only and hash-chained, and holds the hash of
 //     every signature; Verify says what it finds and what it cannot find.
 //     Devices, sessions and leases carry no hash: a bit that flips in one of
