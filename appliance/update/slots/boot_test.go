@@ -272,7 +272,7 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 			}
 			err = steps(cutBoot)
 			if err == nil {
-				if left < 8 {
+				if left < 7 {
 					t.Fatalf("only %d operations: the test cuts nothing", left)
 				}
 				return
