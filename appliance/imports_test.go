@@ -46,7 +46,7 @@ func TestImportsPointDownwards(t *testing.T) {
 			to := room(imp)
 			ours := strings.HasPrefix(imp, "stairgate/")
 			switch {
-			case ours && to == "stairgate/image":
+			case ours && to == "stairgate/image" && from != "stairgate/image":
 				t.Errorf("%s imports %s: nothing imports image", p.ImportPath, imp)
 			case ours && to == "stairgate/appliance" && from != "stairgate/appliance" && from != "stairgate/image":
 				t.Errorf("%s imports %s: only appliance imports appliance", p.ImportPath, imp)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -14,7 +13,7 @@ import (
 
 // The technician of the lab.
 const (
-	laptopMAC   = "00:16:3e:00:99:01"
+	LaptopMAC   = "00:16:3e:00:99:01"
 	adminURL    = "https://192.168.77.1:8443"
 	portalURL   = "http://gate.school.internal/"
 	account     = "p.shah"
@@ -37,13 +36,9 @@ var setupCode = regexp.MustCompile(`(?m)^ {4}([A-Z0-9]{4}-[A-Z0-9]{4})$`)
 // SetupCode reads the box's console.
 func (l *Lab) SetupCode(ctx context.Context) (string, error) {
 	var code string
-	err := until(ctx, func() bool {
-		text, err := os.ReadFile(filepath.Join(l.Box.dir, "appliance.log"))
-		if err != nil {
-			return false
-		}
-		if m := setupCode.FindAllSubmatch(text, -1); m != nil {
-			code = string(m[len(m)-1][1])
+	err := Until(ctx, func() bool {
+		if m := setupCode.FindAllStringSubmatch(l.gateway.Console(), -1); m != nil {
+			code = m[len(m)-1][1]
 		}
 		return code != ""
 	})
@@ -55,7 +50,7 @@ func (l *Lab) SetupCode(ctx context.Context) (string, error) {
 
 // HireTechnician plugs in the technician's laptop and sets the box up from it.
 func (l *Lab) HireTechnician(ctx context.Context) error {
-	laptop, err := l.Client(ctx, "laptop", School, laptopMAC)
+	laptop, err := l.Client(ctx, "laptop", School, LaptopMAC)
 	if err != nil {
 		return err
 	}

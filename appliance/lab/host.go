@@ -8,8 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Host is one machine of the lab: a network namespace with a resolv.conf of its
@@ -100,6 +103,28 @@ func (h *Host) batch(ctx context.Context, lines ...string) error {
 		return fmt.Errorf("%s: ip -batch: %w: %s", h.Name, err, out)
 	}
 	return nil
+}
+
+// Do runs f in the host's network namespace: the sockets and files that f itself
+// opens (not another goroutine) are the host's.
+func (h *Host) Do(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with this goroutine.
+		runtime.LockOSThread()
+		ns, err := os.Open(h.netns())
+		if err != nil {
+			done <- err
+			return
+		}
+		defer ns.Close()
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("entering %s: %w", h.Name, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
 }
 
 // close ends the host: the kernel takes its links with it.

@@ -10,10 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"stairgate/config"
 )
@@ -25,9 +22,7 @@ type Lab struct {
 	Box    *Host
 	Switch *Host
 
-	Appliance, Dnsd, Captived *Service
-
-	bin     string
+	gateway Gateway
 	clients map[string]*Host
 	world   *exec.Cmd
 	ctx     context.Context
@@ -36,10 +31,11 @@ type Lab struct {
 
 // Options say what to build.
 type Options struct {
-	Dir    string         // for files of this lab; must be empty
-	Bin    string         // directory with appliance, dnsd and captived
-	Config *config.Config // what the box is set to; nil is a box nobody configured
-	Disk   string         // size of the box's permanent storage, as mount(8) writes it: "8m"; no limit if empty
+	Dir     string         // for files of this lab; must be empty
+	Bin     string         // directory with appliance, dnsd and captived
+	Config  *config.Config // what the box is set to; nil is a box nobody configured
+	Disk    string         // size of the box's permanent storage, as mount(8) writes it: "8m"; no limit if empty
+	Gateway Gateway        // what stands in the box's place; its processes, from Bin, if nil
 }
 
 // Nursery is the configuration of the lab's box: the factory's, with the lab's
@@ -77,7 +73,10 @@ func Build(ctx context.Context, dir string) error {
 // New makes the world, the box and the switches, and starts the gateway. It
 // does not wait for the gateway: see Ready.
 func New(ctx context.Context, o Options) (*Lab, error) {
-	l := &Lab{Dir: o.Dir, bin: o.Bin, clients: map[string]*Host{}}
+	l := &Lab{Dir: o.Dir, gateway: o.Gateway, clients: map[string]*Host{}}
+	if l.gateway == nil {
+		l.gateway = &Processes{Bin: o.Bin, Disk: o.Disk}
+	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	for _, h := range []struct {
 		name string
@@ -98,28 +97,7 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 		l.Close()
 		return nil, err
 	}
-	if err := os.MkdirAll(l.Perm(), 0o755); err != nil {
-		l.Close()
-		return nil, err
-	}
-	if o.Disk != "" {
-		if err := unix.Mount("tmpfs", l.Perm(), "tmpfs", 0, "mode=755,size="+o.Disk); err != nil {
-			l.Close()
-			return nil, fmt.Errorf("mounting a small disk: %w", err)
-		}
-	}
-	if o.Config != nil {
-		dir := filepath.Join(l.Perm(), "config")
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			l.Close()
-			return nil, err
-		}
-		if err := os.WriteFile(filepath.Join(dir, "current.json"), config.Marshal(*o.Config), 0o644); err != nil {
-			l.Close()
-			return nil, err
-		}
-	}
-	if err := l.startGateway(); err != nil {
+	if err := l.gateway.On(l.ctx, l, o.Config); err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -145,8 +123,13 @@ func (l *Lab) Host(name string) *Host {
 	return l.clients[name]
 }
 
-// Services are the gateway's processes.
-func (l *Lab) Services() []*Service { return []*Service{l.Appliance, l.Dnsd, l.Captived} }
+// Services are the gateway's processes, where it has some that can be seen.
+func (l *Lab) Services() []*Service {
+	if p, ok := l.gateway.(*Processes); ok {
+		return p.services
+	}
+	return nil
+}
 
 func (l *Lab) wire() error {
 	if err := l.World.batch(l.ctx, worldLinks()...); err != nil {
@@ -158,12 +141,7 @@ func (l *Lab) wire() error {
 	); err != nil {
 		return err
 	}
-	if err := l.Box.batch(l.ctx,
-		fmt.Sprintf("link add eth0 address 00:16:3e:ff:00:00 type veth peer name isp0 netns %d", l.World.Pid()),
-		fmt.Sprintf("link add eth1 address 00:16:3e:ff:00:01 type veth peer name box1 netns %d", l.Switch.Pid()),
-		fmt.Sprintf("link add eth2 address 00:16:3e:ff:00:02 type veth peer name box2 netns %d", l.Switch.Pid()),
-		"link set eth0 up", "link set eth1 up", "link set eth2 up",
-	); err != nil {
+	if err := l.gateway.Wire(l.ctx, l); err != nil {
 		return err
 	}
 	if err := l.Switch.batch(l.ctx,
@@ -199,73 +177,21 @@ func (l *Lab) startWorld() error {
 	return err
 }
 
-func (l *Lab) startGateway() error {
-	if err := os.MkdirAll(l.Run(), 0o755); err != nil {
-		return err
-	}
-	program := func(name string, args ...string) func() *exec.Cmd {
-		return func() *exec.Cmd {
-			return l.Box.Command(l.ctx, append([]string{filepath.Join(l.bin, name), "-run", l.Run()}, args...)...)
-		}
-	}
-	var err error
-	if l.Appliance, err = supervise(l.ctx, l.Box.dir, "appliance",
-		program("appliance", "-perm", l.Perm(), "-rescue", "0s", "-resolv", filepath.Join(l.Run(), "resolv.conf"))); err != nil {
-		return err
-	}
-	if l.Dnsd, err = supervise(l.ctx, l.Box.dir, "dnsd", program("dnsd")); err != nil {
-		return err
-	}
-	l.Captived, err = supervise(l.ctx, l.Box.dir, "captived", program("captived"))
-	return err
-}
-
 // Ready waits until the gateway answers on all its ports in the school zone.
 func (l *Lab) Ready(ctx context.Context) error {
-	want := []string{":53", ":80", ":8443"}
-	var out string
-	err := until(ctx, func() bool {
-		var err error
-		out, err = l.Box.Run(ctx, "ss", "-Hlnt")
-		if err != nil {
-			return false
-		}
-		for _, p := range want {
-			if !strings.Contains(out, p+" ") {
-				return false
-			}
-		}
-		rules, err := l.Box.Run(ctx, "nft", "list", "tables")
-		return err == nil && strings.Contains(rules, "inet stairgate")
-	})
-	if err != nil {
-		return fmt.Errorf("the gateway did not come up: %w\nlistening: %s\n%s", err, out, l.Logs())
+	if err := l.gateway.Ready(ctx, l); err != nil {
+		return fmt.Errorf("the gateway did not come up: %w\n%s", err, l.Logs())
 	}
 	return nil
 }
 
-// Logs returns the end of what each process of the gateway printed.
-func (l *Lab) Logs() string {
-	var b strings.Builder
-	for _, name := range []string{"appliance", "dnsd", "captived"} {
-		text, err := os.ReadFile(filepath.Join(l.Box.dir, name+".log"))
-		if err != nil {
-			fmt.Fprintf(&b, "== %s: %v\n", name, err)
-			continue
-		}
-		fmt.Fprintf(&b, "== %s\n%s\n", name, text[max(0, len(text)-4000):])
-	}
-	return b.String()
-}
+// Logs returns the end of what the gateway printed.
+func (l *Lab) Logs() string { return l.gateway.Logs() }
 
 // Close ends everything.
 func (l *Lab) Close() {
 	l.cancel()
-	for _, s := range l.Services() {
-		if s != nil {
-			<-s.done
-		}
-	}
+	l.gateway.Off()
 	if l.world != nil && l.world.Process != nil {
 		_ = l.world.Wait()
 	}
@@ -279,8 +205,8 @@ func (l *Lab) Close() {
 	}
 }
 
-// until polls a condition until it holds or ctx ends.
-func until(ctx context.Context, ok func() bool) error {
+// Until polls a condition until it holds or ctx ends.
+func Until(ctx context.Context, ok func() bool) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -18,7 +18,7 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", nursery, "stairgate/appliance/lab/nursery").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	cmd := exec.Command(nursery, "-bin", binaries)
+	cmd := exec.Command(nursery, "-bin", Binaries)
 	cmd.Env = cleanEnv()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -45,7 +45,7 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 	_ = cmd.Wait()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := until(ctx, func() bool { return processes(t, dir) == 0 }); err != nil {
+	if err := Until(ctx, func() bool { return processes(t, dir) == 0 }); err != nil {
 		t.Errorf("%d processes are left", processes(t, dir))
 	}
 	// The directory with the sockets goes when the next one starts.

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// extraParts are parts that only the tests bring.
-var extraParts = map[string]func(args []string) error{}
+// ExtraParts are parts that a program brings besides; it names them before Enter.
+var ExtraParts = map[string]func(args []string) error{}
 
 // part plays one of the program's inner parts; it never returns to main.
 //
@@ -33,8 +33,8 @@ func part(args []string) int {
 		err = web(args[1:])
 	case len(args) == 4 && args[0] == "proxy":
 		err = proxy(args[1], args[2], args[3])
-	case len(args) > 0 && extraParts[args[0]] != nil:
-		err = extraParts[args[0]](args[1:])
+	case len(args) > 0 && ExtraParts[args[0]] != nil:
+		err = ExtraParts[args[0]](args[1:])
 	default:
 		err = fmt.Errorf("no such part: %q", args)
 	}

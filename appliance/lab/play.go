@@ -58,7 +58,7 @@ func (p *player) play() error {
 			return phone.Run(ctx, "ip", "-4", "-br", "addr", "show", "dev", "eth0")
 		}},
 		{"It is quarantined: the Internet does not answer it.", func() (string, error) {
-			text, err := phone.Run(ctx, "curl", "-sS", "-m", "3", "https://"+siteAddr+"/")
+			text, err := phone.Run(ctx, "curl", "-sS", "-m", "3", "https://"+SiteAddr+"/")
 			if err == nil {
 				return "", fmt.Errorf("it got out: %s", text)
 			}
@@ -90,7 +90,7 @@ func (p *player) play() error {
 			if err := l.Revoke(ctx, mac, "lost on the bus"); err != nil {
 				return "", err
 			}
-			text, err := phone.Run(ctx, "curl", "-sS", "-m", "3", "https://"+siteAddr+"/")
+			text, err := phone.Run(ctx, "curl", "-sS", "-m", "3", "https://"+SiteAddr+"/")
 			if err == nil {
 				return "", fmt.Errorf("it still gets out: %s", text)
 			}
@@ -117,7 +117,7 @@ func (l *Lab) Open(ctx context.Context) (Doors, error) {
 	dir := SocketDir()
 	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	err := until(wait, func() bool {
+	err := Until(wait, func() bool {
 		b, err := os.ReadFile(filepath.Join(dir, "doors.json"))
 		return err == nil && json.Unmarshal(b, &d) == nil
 	})
@@ -145,7 +145,7 @@ func (l *Lab) Open(ctx context.Context) (Doors, error) {
 		}
 		go func() { _ = cmd.Wait() }()
 	}
-	err = until(wait, func() bool {
+	err = Until(wait, func() bool {
 		_, perr := os.Stat(filepath.Join(dir, "portal.sock"))
 		_, aerr := os.Stat(filepath.Join(dir, "admin.sock"))
 		return perr == nil && aerr == nil

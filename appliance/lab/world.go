@@ -29,7 +29,7 @@ import (
 const (
 	ispAddr      = "203.0.113.1"
 	resolverAddr = "198.51.100.53"
-	siteAddr     = "198.51.100.80"
+	SiteAddr     = "198.51.100.80"
 	wrongAddr    = "198.51.100.66" // what a resolver nobody configured answers
 )
 
@@ -40,7 +40,7 @@ var foreignResolvers = []string{"8.8.8.8", "9.9.9.9", "2001:4860:4860::8888"}
 func worldLinks() []string {
 	lines := []string{
 		"addr add " + resolverAddr + "/32 dev lo",
-		"addr add " + siteAddr + "/32 dev lo",
+		"addr add " + SiteAddr + "/32 dev lo",
 		"addr add " + wrongAddr + "/32 dev lo",
 		"addr add 2001:db8::80/128 dev lo",
 	}
@@ -95,8 +95,8 @@ func world(dir string) error {
 		_ = w.WriteMsg(answerDNS(q, true))
 	})}).ListenAndServe)
 	serve("echo", func() error { return echoTCP(":7") })
-	serve("echo", func() error { return echoUDP(siteAddr + ":7") })
-	serve("time", func() error { return ntp(siteAddr + ":123") })
+	serve("echo", func() error { return echoUDP(SiteAddr + ":7") })
+	serve("time", func() error { return ntp(SiteAddr + ":123") })
 	fmt.Println("ready")
 	return <-failed
 }
@@ -128,7 +128,7 @@ func answerDNS(q *dns.Msg, wrong bool) *dns.Msg {
 	case name == "cloaked.example.":
 		rr("cloaked.example. 300 IN CNAME www.pornhub.com.")
 		if typ == "A" {
-			rr("www.pornhub.com. 300 IN A " + siteAddr)
+			rr("www.pornhub.com. 300 IN A " + SiteAddr)
 		}
 	case name == "dns.msftncsi.com.":
 		switch typ {
@@ -139,8 +139,8 @@ func answerDNS(q *dns.Msg, wrong bool) *dns.Msg {
 		}
 	case name == "ech.example." && typ == "HTTPS":
 		// Everything a record can carry, in an order that is none.
-		rr(`ech.example. 300 IN HTTPS 2 other.example. mandatory=alpn,port alpn="h3,h2" no-default-alpn port=8443 ipv4hint=` + siteAddr + `,` + wrongAddr + ` ech="AEX+DQBBpQAgACBL" ipv6hint=2001:db8::80 key65400="x=y"`)
-		rr(`ech.example. 300 IN HTTPS 1 . alpn="h2,h3" ipv4hint=` + siteAddr + ` ech="AEX+DQBBpQAgACBL"`)
+		rr(`ech.example. 300 IN HTTPS 2 other.example. mandatory=alpn,port alpn="h3,h2" no-default-alpn port=8443 ipv4hint=` + SiteAddr + `,` + wrongAddr + ` ech="AEX+DQBBpQAgACBL" ipv6hint=2001:db8::80 key65400="x=y"`)
+		rr(`ech.example. 300 IN HTTPS 1 . alpn="h2,h3" ipv4hint=` + SiteAddr + ` ech="AEX+DQBBpQAgACBL"`)
 	case name == "resolver-in-disguise.example.":
 		if typ == "A" {
 			rr(name + " 300 IN A 8.8.8.8")
@@ -150,7 +150,7 @@ func answerDNS(q *dns.Msg, wrong bool) *dns.Msg {
 			rr(fmt.Sprintf("large.example. 300 IN TXT \"%02d %s\"", i, strings.Repeat("x", 90)))
 		}
 	case typ == "A":
-		rr(name + " 300 IN A " + siteAddr)
+		rr(name + " 300 IN A " + SiteAddr)
 	case typ == "AAAA" && dns.IsSubDomain("v6.example.", name):
 		rr(name + " 300 IN AAAA 2001:db8::80")
 	}

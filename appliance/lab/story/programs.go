@@ -1,4 +1,4 @@
-package lab
+package story
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"stairgate/appliance/lab"
 )
 
 type css = chromedp.CSS
@@ -182,7 +184,7 @@ func see(ctx context.Context, text string) error {
 	var last error
 	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	err := until(wait, func() bool {
+	err := lab.Until(wait, func() bool {
 		var err error
 		body, err = chromedp.Run(wait, chromedp.Text(css("body")))
 		last = err

@@ -1,4 +1,4 @@
-package lab
+package story
 
 import (
 	"fmt"
