@@ -105,9 +105,8 @@ func TestGrow(t *testing.T) {
 
 // mirror is a disk in memory that keeps what was on it, by sector.
 type mirror struct {
-	file  io.ReaderAt
-	over  map[int64][]byte
-	total int64
+	file io.ReaderAt
+	over map[int64][]byte
 }
 
 func (m mirror) ReadAt(p []byte, off int64) (int, error) {

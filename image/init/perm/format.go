@@ -41,9 +41,9 @@ func Format(f *os.File, size int64) error {
 		Features: []ext4.FeatureOpt{
 			ext4.WithFeatureHasJournal(true),
 			ext4.WithFeatureMetadataChecksums(true),
-			// Room to grow is kept beside the backups, which only a file
-			// system of several groups has; a smaller one is not grown.
-			ext4.WithFeatureReservedGDTBlocksForExpansion(first == small),
+			// The kernel refuses to grow by the room this library reserves,
+			// and without any it goes on with meta_bg.
+			ext4.WithFeatureReservedGDTBlocksForExpansion(false),
 		},
 	})
 	if err != nil {
