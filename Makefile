@@ -17,7 +17,12 @@ ASSETS := appliance/admin/assets/dist/.stamp
 # The stories need hosts of their own; everything else is a unit test.
 UNIT := $$(go list ./... | grep -v '^stairgate/appliance/lab$$')
 
-.PHONY: help run test check build assets kernel stories fmt clean deps-run deps-test deps-bench \
+# What an image is for: amd64 (a small x86 box) or rpi (Raspberry Pi 4 or 5).
+ARCH ?= amd64
+KEYS ?= bin/keys
+MKIMAGE = go run ./image/mkimage -board $(ARCH) -keys $(KEYS) $(if $(VERSION),-version $(VERSION)) $(if $(CMDLINE),-cmdline '$(CMDLINE)')
+
+.PHONY: help image bundle keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
 	bench-dhcp bench-forward bench-dns bench-log fuzz
 
 help: ## list the targets
@@ -49,6 +54,17 @@ stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft a
 
 build: assets ## the three programs, in bin/
 	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived
+
+image: deps-image assets keys ## a disk to flash: ARCH=amd64 or rpi, GUID=random for identifiers of its own
+	@$(MKIMAGE) -xz -out bin/stairgate-$(ARCH).img $(if $(GUID),-guid $(GUID))
+
+bundle: deps-image assets keys ## the signed update of the same version: ARCH=amd64 or rpi
+	@$(MKIMAGE) -bundle 'bin/stairgate-{version}-$(ARCH).bundle'
+
+keys: $(KEYS)/stairgate.pub ## keys to sign updates with, for development, unless there are some
+
+$(KEYS)/stairgate.pub:
+	@go run ./image/mkimage keys $(KEYS)
 
 assets: $(ASSETS) ## the admin pages' style sheet, from npm's govuk-frontend
 
@@ -82,8 +98,9 @@ fuzz: ## every fuzz test for a minute each
 		done; \
 	done
 
-clean: ## remove what was built
-	@rm -rf bin node_modules appliance/admin/assets/dist
+clean: ## remove what was built, but not the keys
+	@rm -rf node_modules appliance/admin/assets/dist
+	@[ ! -d bin ] || find bin -mindepth 1 -maxdepth 1 ! -name keys -exec rm -rf {} +
 
-deps-run deps-test deps-bench: deps-%:
+deps-run deps-test deps-bench deps-image: deps-%:
 	@.ci/deps $*

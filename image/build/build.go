@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +36,9 @@ type Options struct {
 	Say func(format string, args ...any) // hears of progress, in sentences; nobody
 }
 
+// changes is the file the version and a bundle's notes come from.
+const changes = "CHANGELOG.md"
+
 // Result is what was built.
 type Result struct {
 	Version string
@@ -43,13 +47,13 @@ type Result struct {
 	Bundle  string    // empty for an image
 	SBOM    string    // bill of materials, in CycloneDX JSON
 	Root    string    // the root file system, in the cache
-	Sizes   []Size
+	Files   []File    // for people
 }
 
-// Size is how large a part is.
-type Size struct {
-	What  string
-	Bytes int64
+// File is a part and how large it is.
+type File struct {
+	What, Name string
+	Bytes      int64 // what it holds; an image takes less, it has holes
 }
 
 type builder struct {
@@ -66,7 +70,8 @@ type made struct {
 	sbom []byte
 }
 
-// Image writes a flashable disk to out, and its bill of materials beside it.
+// Image writes a flashable disk to out, and its bill of materials beside it. {version}
+// in the name stands for the version.
 func Image(ctx context.Context, o Options, out string) (res Result, err error) {
 	b, err := start(ctx, o)
 	if err != nil {
@@ -85,6 +90,7 @@ func Image(ctx context.Context, o Options, out string) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	out = b.named(out)
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return Result{}, err
 	}
@@ -97,7 +103,7 @@ func Image(ctx context.Context, o Options, out string) (res Result, err error) {
 	if err := os.WriteFile(res.SBOM, m.sbom, 0o644); err != nil {
 		return Result{}, err
 	}
-	return res, res.measure(map[string]string{"root file system": m.root, "disk image": out})
+	return res, res.measure(File{What: "root file system", Name: m.root}, File{What: "disk image", Name: out})
 }
 
 // start fills in what the options leave open and waits for its turn.
@@ -140,10 +146,14 @@ func start(ctx context.Context, o Options) (*builder, error) {
 	return b, err
 }
 
+func (b *builder) named(out string) string {
+	return strings.ReplaceAll(out, "{version}", b.Version)
+}
+
 func (b *builder) say(format string, args ...any) { b.Say(format, args...) }
 
 func (b *builder) changelog() (_ string, err error) {
-	f, err := os.Open(filepath.Join(b.source, "CHANGELOG.md"))
+	f, err := os.Open(filepath.Join(b.source, changes))
 	if err != nil {
 		return "", err
 	}
@@ -225,19 +235,28 @@ func (b *builder) make(ctx context.Context) (made, error) {
 	return m, err
 }
 
-// makeBoot packs the boot partition, or finds it packed.
-func (b *builder) makeBoot(ctx context.Context, ids GUIDs, slot tree) (string, error) {
+// bootTree is what a new disk's boot partition holds, with room for the second slot.
+func (b *builder) bootTree(ctx context.Context, ids GUIDs, slot tree) (tree, error) {
 	entry, err := slots.Initial(b.Board, ids.Boot.String(), b.Version, b.Cmdline)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var firmware module
 	if b.instance.FirmwarePackage != "" {
 		if firmware, err = fetch(ctx, b.source, b.instance.FirmwarePackage); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	t, err := bootFiles(b.Board, firmware.Dir, entry, slot)
+	if err != nil {
+		return nil, err
+	}
+	return t, bootFits(t, slot)
+}
+
+// makeBoot packs the boot partition, or finds it packed.
+func (b *builder) makeBoot(ctx context.Context, ids GUIDs, slot tree) (string, error) {
+	t, err := b.bootTree(ctx, ids, slot)
 	if err != nil {
 		return "", err
 	}
@@ -257,13 +276,14 @@ func replace(out string, create func(fresh string) error) error {
 	return os.Rename(fresh, out)
 }
 
-func (r *Result) measure(files map[string]string) error {
-	for what, name := range files {
-		info, err := os.Stat(name)
+func (r *Result) measure(files ...File) error {
+	for _, f := range files {
+		info, err := os.Stat(f.Name)
 		if err != nil {
 			return err
 		}
-		r.Sizes = append(r.Sizes, Size{what, info.Size()})
+		f.Bytes = info.Size()
+		r.Files = append(r.Files, f)
 	}
 	return nil
 }

@@ -13,15 +13,6 @@ import (
 
 // fat makes a FAT32 file system of size bytes with the tree in it.
 func fat(ctx context.Context, t tree, scratch, out string, size int64, id uint32, at time.Time) error {
-	held, err := t.size()
-	if err != nil {
-		return err
-	}
-	// A second slot of the same size has to fit beside the first, and a little more
-	// for an update's files before they take their names.
-	if need := 2*held + 4*mib; need > size {
-		return tooLarge("the boot partition", need, size)
-	}
 	dir := filepath.Join(scratch, "tree")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -46,7 +37,7 @@ func fat(ctx context.Context, t tree, scratch, out string, size int64, id uint32
 	}
 	// Two sectors a cluster: with more, 128 MiB would have too few clusters for FAT32,
 	// which the firmware of both boards is sure to read.
-	err = run("mkfs.fat", "-F", "32", "-s", "2", "-n", "STAIRGATE", "--invariant", "-i", fmt.Sprintf("%08x", id), out)
+	err := run("mkfs.fat", "-F", "32", "-s", "2", "-n", "STAIRGATE", "--invariant", "-i", fmt.Sprintf("%08x", id), out)
 	if err != nil {
 		return err
 	}
@@ -75,6 +66,26 @@ func fat(ctx context.Context, t tree, scratch, out string, size int64, id uint32
 		if err := run("mcopy", append(args, to)...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// bootFits wants room for a second slot as large as the first, and for the largest
+// file of one once more: an update writes it beside the old one first.
+func bootFits(all, slot tree) error {
+	have, err := all.size()
+	if err != nil {
+		return err
+	}
+	one, err := slot.size()
+	if err != nil {
+		return err
+	}
+	// What the file system keeps for itself: two tables of four bytes for each cluster
+	// of two sectors, and half a cluster of each file.
+	own := int64(2*4*BootSize/1024 + len(all)*1024)
+	if need := have + 2*one + own; need > BootSize {
+		return tooLarge("the boot partition", need, BootSize)
 	}
 	return nil
 }
