@@ -30,14 +30,15 @@ func With(device string, do func(dir string) error) (err error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return fmt.Errorf("wait for the boot partition: %w", err)
 	}
+	// A process that ended in the middle has left it mounted.
+	for unix.Unmount(mountPoint, 0) == nil {
+	}
 	// errors=continue: two names for the same clusters, which a power cut can
 	// leave, must not make the partition read-only in the middle of the repair.
 	const flags = unix.MS_SYNCHRONOUS | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
 	if err := unix.Mount(device, mountPoint, "vfat", flags, "errors=continue,umask=0077"); err != nil {
 		return fmt.Errorf("mount the boot partition %s: %w", device, err)
 	}
-	// A process that ended in the middle leaves it mounted; the mount above is
-	// then a second one over the same, and both go.
 	defer func() {
 		if e := unix.Unmount(mountPoint, 0); e != nil {
 			err = errors.Join(err, fmt.Errorf("unmount the boot partition: %w", e))
