@@ -307,9 +307,18 @@ func (w *world) boot() slots.Slot {
 		w.must(files.Rename("loader/entries/"+e.File, fmt.Sprintf("loader/entries/%s+%d-%d.conf", e.Slot, e.Tries-1, e.Tried+1)))
 	}
 	w.must(errors.Join(os.RemoveAll(w.path("run")), os.Mkdir(w.path("run"), 0o700))) // a tmpfs
-	version := w.versionOf(slot)
-	if want := content(version, "vmlinuz"); !bytes.Equal(must(files.Read(string(slot)+"/vmlinuz")), want) {
-		w.t.Fatalf("slot %s starts with half a kernel", slot)
+	// So must be every slot that the loader may fall back on.
+	for _, e := range s.Entries {
+		if e.Counted && e.Slot != slot {
+			continue
+		}
+		version := w.versionOf(e.Slot)
+		if want := content(version, "vmlinuz"); !bytes.Equal(must(files.Read(string(e.Slot)+"/vmlinuz")), want) {
+			w.t.Fatalf("slot %s has half a kernel", e.Slot)
+		}
+		if e.Version != version {
+			w.t.Fatalf("slot %s holds %s, and the loader calls it %s", e.Slot, version, e.Version)
+		}
 	}
 	w.running = slot
 	return slot
@@ -322,7 +331,7 @@ func (w *world) versionOf(slot slots.Slot) string {
 	line, _, _ := strings.Cut(string(root), "\n")
 	version := strings.TrimPrefix(line, "root of ")
 	if !bytes.Equal(root, content(version, "root")) {
-		w.t.Fatalf("slot %s starts with half a root", slot)
+		w.t.Fatalf("slot %s has half a root", slot)
 	}
 	return version
 }
