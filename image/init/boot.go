@@ -1,18 +1,32 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
+	"time"
 
 	"github.com/gokrazy/gokrazy"
+	"github.com/mdlayher/watchdog"
 )
 
-// boot brings the machine up and returns with everything running.
+// boot brings the machine up and returns with everything running. The order is
+// explained in the package's comment; what a gateway can do without is logged
+// and left, and only what it cannot do without is an error.
 func boot() error {
 	if err := mountPseudo(); err != nil {
 		return err
 	}
+	g := &guard{}
+	if dog, err := watchdog.Open(); err == nil {
+		g.dog = dog
+		log.Printf("watchdog %s is fed from here on", dog.Identity)
+	} else {
+		log.Printf("there is no watchdog: if process 1 hangs, nothing starts the box again (%v)", err)
+	}
+	keepOwn()
 	if _, err := os.Stat(passwordFile); err == nil {
 		return fmt.Errorf("%s is in the image: with it gokrazy's web server, which is root, would answer the whole network. Build the image without it", passwordFile)
 	}
@@ -23,16 +37,54 @@ func boot() error {
 	if err := d.link("/dev", linkFolder); err != nil {
 		return err
 	}
-	release := readRelease("/etc/stairgate/release.json")
-	if err := gokrazy.Boot(release.Built); err != nil {
+	letGo := mountPerm(d)
+	g.release = readRelease("/etc/stairgate/release.json")
+	raiseClock(time.Now(), floor(g.release.Built, clockFile))
+	if err := feedSeed(seedFile); err != nil {
+		log.Print(err)
+	}
+	err = gokrazy.Boot(g.release.Built)
+	letGo()
+	if err != nil {
 		return fmt.Errorf("gokrazy's part of starting: %w", err)
 	}
+	// gokrazy points the resolvers at a file of the kernel's; the appliance
+	// writes its own.
+	if err := os.Remove("/tmp/resolv.conf"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Print(err)
+	}
+	if err := os.MkdirAll(runFolder, 0o755); err != nil {
+		return err
+	}
+	g.screens = screens("/sys", "/dev")
+	if err := openConsole(consolePipe, g.screens); err != nil {
+		log.Printf("the set-up code cannot be shown: %v", err)
+	}
+	if g.sys, err = running(g.release.Board); err != nil {
+		return err
+	}
+	log.Printf("Stairgate %s on %s, slot %s", g.release.Version, g.release.Board, g.sys.slot)
+	if err := start(); err != nil {
+		return err
+	}
+	go keepLogs()
+	go followKernel()
+	go g.watch()
+	return nil
+}
+
+// start has gokrazy supervise the services.
+func start() error {
 	specs, err := readServices(servicesFile)
 	if err != nil {
 		return err
 	}
 	if err := gokrazy.SuperviseServices(services(specs)); err != nil {
 		return fmt.Errorf("starting the services: %w", err)
+	}
+	for _, s := range specs {
+		supervised = append(supervised, s.Path)
+		go follow(s.Path)
 	}
 	log.Printf("%d services started", len(specs))
 	return nil

@@ -45,7 +45,21 @@ func diskOf(sys, number string) (disk, error) {
 	if _, err := os.Stat(filepath.Join(part, "partition")); err != nil {
 		return disk{}, fmt.Errorf("the root is on %s, which is not a partition", filepath.Base(part))
 	}
-	d := disk{sys: filepath.Dir(part), name: filepath.Base(filepath.Dir(part)), parts: map[int]string{}}
+	return diskAt(filepath.Dir(part))
+}
+
+// diskNamed is the disk of that name.
+func diskNamed(sys, name string) (disk, error) {
+	at, err := filepath.EvalSymlinks(filepath.Join(sys, "block", name))
+	if err != nil {
+		return disk{}, err
+	}
+	return diskAt(at)
+}
+
+// diskAt reads a disk's folder in sysfs.
+func diskAt(at string) (disk, error) {
+	d := disk{sys: at, name: filepath.Base(at), parts: map[int]string{}}
 	entries, err := os.ReadDir(d.sys)
 	if err != nil {
 		return disk{}, err
