@@ -60,6 +60,7 @@ type box struct {
 	store   *config.Store
 	health  *health.Board
 	lists   *lists.Library
+	updates *updates
 	server  *httptest.Server
 	addrs   map[identity.MAC]netip.Addr
 
@@ -71,7 +72,7 @@ type box struct {
 func newBox(t testing.TB) *box {
 	t.Helper()
 	b := &box{
-		t: t, health: &health.Board{}, time: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
+		t: t, health: &health.Board{}, updates: newUpdates(), time: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
 		addrs: map[identity.MAC]netip.Addr{
 			laptop: netip.MustParseAddr("127.0.0.1"),
 			tablet: netip.MustParseAddr("192.168.77.61"),
@@ -104,7 +105,7 @@ func newBox(t testing.TB) *box {
 	b.must(err)
 	t.Cleanup(func() { b.must(b.lists.Close()) })
 	pages, err := admin.New(admin.Options{
-		Records: b.records, Config: b.store, Health: b.health, Lists: b.lists, Snapshot: b.snapshot,
+		Records: b.records, Config: b.store, Health: b.health, Lists: b.lists, Updates: b.updates, Snapshot: b.snapshot,
 		Explain: b.explain, Kick: b.reconcile, Prune: b.prune, Metrics: metrics.New(b.standing),
 		CA: authority, Now: b.now, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), SetupCode: code,
 	})
@@ -408,7 +409,7 @@ func writeText(out *strings.Builder, n *html.Node) {
 	block := false
 	if n.Type == html.ElementNode {
 		switch n.Data {
-		case "script", "style", "svg":
+		case "script", "noscript", "style", "svg":
 			return
 		case "input":
 			switch attr("type") {

@@ -21,8 +21,11 @@ const (
 
 // limitOf is how large the body of a request may be.
 func limitOf(r *http.Request) int64 {
-	if r.Method == http.MethodPost && r.URL.Path == uploadPath {
+	switch {
+	case r.Method == http.MethodPost && r.URL.Path == uploadPath:
 		return uploadLimit
+	case r.Method == http.MethodPost && r.URL.Path == updatePath:
+		return updateLimit
 	}
 	return bodyLimit
 }

@@ -65,6 +65,7 @@ func (s *Server) showOverview(w http.ResponseWriter, r *http.Request) {
 		{"Names are asked of", strings.Join(upstreams, ", ")},
 		{"The box’s clock", sayTime(p.Now, s.location())},
 	}
+	o.Facts = append(o.Facts, s.versionFacts()...)
 	if r.URL.Query().Get("done") == "setup" {
 		p.Done = "Your account is made. Next, look at Settings and Groups; the devices that join will wait for you under Devices."
 	}

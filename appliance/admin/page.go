@@ -27,11 +27,13 @@ type page struct {
 	Done    string // what has just been done, in a sentence
 	Trial   *trial // settings on trial, if any
 	OnTrial bool   // this page is about the trial: no banner about it
-	Form    *form  // what was typed and what is wrong with it
-	Now     time.Time
-	Back    *link  // the page above this one
-	Refresh string // what the browser does by itself after a while: "20; url=…"
-	Body    any
+	// Following has a browser without scripts load the page again and again.
+	Following bool
+	Refresh   string // what the browser does by itself after a while: "20; url=…"
+	Form      *form  // what was typed and what is wrong with it
+	Now       time.Time
+	Back      *link // the page above this one
+	Body      any
 }
 
 type link struct{ URL, Text string }
@@ -143,6 +145,7 @@ func (p page) Nav() []navItem {
 		{"/lists", "Lists", "lists"},
 		{"/queries", "Query log", "queries"},
 		{"/settings", "Settings", "settings"},
+		{"/update", "Updates", "update"},
 		{"/audit", "Audit", "audit"},
 		{"/account", "Account", "account"},
 	}

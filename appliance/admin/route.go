@@ -65,6 +65,7 @@ func (s *Server) routes(assets http.Handler) *http.ServeMux {
 		m.HandleFunc(pattern, s.member(page))
 	}
 	s.listRoutes(m)
+	s.updateRoutes(m)
 	s.policyRoutes(m)
 	return m
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Config   Config
 	Health   *health.Board
 	Lists    Lists                     // nil on a box that keeps none
+	Updates  Updates                   // nil on a box that does not run from an image
 	Snapshot func() *identity.Snapshot // nil before the first
 	// Explain says what the filter does with a name for a client; ok is false
 	// while it cannot be asked. Nil on a box that has no filter to ask.

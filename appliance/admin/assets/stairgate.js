@@ -23,3 +23,76 @@ for (const place of document.querySelectorAll('.sg-countdown')) {
   }
   tick()
 }
+
+// What the box is busy with is shown as it goes on, a restart included.
+const follow = () => {
+  const place = document.querySelector('[data-follow]')
+  if (!place) return
+  const look = async () => {
+    try {
+      const answer = await fetch(place.dataset.follow, { cache: 'no-store' })
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      const now = page.getElementById(place.id)
+      if (!now) {
+        location.reload() // signed out, or another page
+        return
+      }
+      if (!now.dataset.follow) {
+        location.assign(place.dataset.follow) // it is over: the whole page, once
+        return
+      }
+      place.replaceChildren(...now.childNodes)
+    } catch {
+      // The box restarts: it answers again in a while.
+    }
+    setTimeout(look, 2000)
+  }
+  setTimeout(look, 2000)
+}
+follow()
+
+// A long upload shows how far it is.
+const uploads = () => {
+  for (const form of document.querySelectorAll('form[data-upload]')) {
+    form.addEventListener('submit', event => upload(event, form))
+  }
+}
+
+const upload = (event, form) => {
+  event.preventDefault()
+  const button = form.querySelector('button')
+  const state = form.querySelector('[data-upload-state]')
+  const bar = state.querySelector('progress')
+  const said = state.querySelector('[data-upload-said]')
+  const request = new XMLHttpRequest()
+  const show = (percent, text) => {
+    bar.value = percent
+    if (said.textContent !== text) said.textContent = text
+  }
+  request.upload.onprogress = e => {
+    const percent = e.lengthComputable ? Math.floor(100 * e.loaded / e.total) : 0
+    show(percent, percent < 100 ? `${percent - percent % 10} %` : 'The file is being checked.')
+  }
+  request.onload = () => {
+    if (request.status === 200) {
+      location.assign(request.responseURL)
+      return
+    }
+    const page = new DOMParser().parseFromString(request.responseText, 'text/html')
+    document.title = page.title
+    document.querySelector('main').replaceWith(page.querySelector('main'))
+    createAll(ErrorSummary)
+    uploads()
+    window.scrollTo(0, 0)
+  }
+  request.onerror = () => {
+    button.disabled = false
+    show(0, 'The connection broke off. Try again.')
+  }
+  button.disabled = true
+  state.hidden = false
+  show(0, '0 %')
+  request.open('POST', form.action)
+  request.send(new FormData(form))
+}
+uploads()
