@@ -18,7 +18,7 @@ import (
 type Hardware struct {
 	Board  Board
 	Memory int      // MiB; 256 if zero
-	CPUs   int      // 2 if zero
+	CPUs   int      // 2 if zero, 1 where they are emulated
 	Disk   string   // a qcow2 file, see Disk
 	NICs   []NIC    // eth0, eth1, …
 	Direct *Direct  // a kernel given by hand instead of firmware; amd64 needs none
@@ -65,11 +65,14 @@ func On(ctx context.Context, hw Hardware) (*Machine, error) {
 	if hw.Memory == 0 {
 		hw.Memory = 256
 	}
-	if hw.CPUs == 0 {
-		hw.CPUs = 2
-	}
 	if hw.Accel == "" {
 		hw.Accel = Accel()
+	}
+	if hw.CPUs == 0 {
+		hw.CPUs = 2
+		if hw.Accel == "tcg" {
+			hw.CPUs = 1 // a second one only waits for the first
+		}
 	}
 	if err := os.MkdirAll(hw.Dir, 0o755); err != nil {
 		return nil, err
@@ -163,9 +166,9 @@ func (hw Hardware) command(control *os.File, console string) (program string, ar
 		args = append(args, "-machine", "q35,hpet=off", "-accel", hw.Accel, "-cpu", "max", "-vga", "std",
 			"-device", "i6300esb", "-watchdog-action", "reset")
 		if hw.Bus == "nvme" {
-			args = append(args, "-device", "nvme,drive=disk,serial=stairgate")
+			args = append(args, "-device", "nvme,drive=disk,serial=stairgate,bootindex=0")
 		} else {
-			args = append(args, "-device", "ide-hd,drive=disk,bus=ide.0")
+			args = append(args, "-device", "ide-hd,drive=disk,bus=ide.0,bootindex=0")
 		}
 		if hw.Direct == nil {
 			code, vars, err := ovmf(hw.Dir)
