@@ -62,7 +62,8 @@ func pack(name string) ([]byte, error) {
 	if _, err := w.Write(plain); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), w.Close()
+	err = w.Close() // before Bytes: it writes the last of them
+	return b.Bytes(), err
 }
 
 // bootFiles is the whole boot partition of a new disk: what the firmware starts, the
@@ -73,7 +74,6 @@ func bootFiles(board slots.Board, firmware string, entry map[string][]byte, slot
 	for name, n := range slot {
 		t["a/"+name] = n
 	}
-	delete(t, "a/.")
 	for name, data := range entry {
 		t.put(name, node{mode: 0o644, data: data})
 	}

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Board    slots.Board // the zero value is an error
 	Instance string      // gok instance description; image/instances/BOARD/config.json
+	Source   string      // this project's folder; the one around the working directory
 	Version  string      // the change log's newest
 	Cmdline  string      // more words for the kernel
 	Keys     string      // folder of stairgate.pub and stairgate-next.pub; bin/keys
@@ -58,7 +59,6 @@ type File struct {
 
 type builder struct {
 	Options
-	source   string
 	instance *Instance
 	lock     *os.File
 }
@@ -116,11 +116,13 @@ func start(ctx context.Context, o Options) (*builder, error) {
 		b.Say = func(string, ...any) {}
 	}
 	var err error
-	if b.source, err = source(ctx); err != nil {
-		return nil, err
+	if b.Source == "" {
+		if b.Source, err = source(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if b.Created.IsZero() {
-		if b.Created, err = epoch(ctx, b.source); err != nil {
+		if b.Created, err = epoch(ctx, b.Source); err != nil {
 			return nil, err
 		}
 	}
@@ -136,7 +138,7 @@ func start(ctx context.Context, o Options) (*builder, error) {
 		&b.Keys: "bin/keys", &b.Cache: "bin/image", &b.Instance: "image/instances/" + string(b.Board) + "/config.json",
 	} {
 		if *field == "" {
-			*field = filepath.Join(b.source, filepath.FromSlash(value))
+			*field = filepath.Join(b.Source, filepath.FromSlash(value))
 		}
 	}
 	if b.instance, err = b.describe(); err != nil {
@@ -153,7 +155,7 @@ func (b *builder) named(out string) string {
 func (b *builder) say(format string, args ...any) { b.Say(format, args...) }
 
 func (b *builder) changelog() (_ string, err error) {
-	f, err := os.Open(filepath.Join(b.source, changes))
+	f, err := os.Open(filepath.Join(b.Source, changes))
 	if err != nil {
 		return "", err
 	}
@@ -193,17 +195,17 @@ func (b *builder) make(ctx context.Context) (made, error) {
 	b.say("Building version %s for %s.", b.Version, b.Board)
 	var err error
 	b.say("Compiling %s.", b.instance.InternalCompatibilityFlags.InitPkg)
-	if p.init, err = compile(ctx, b.Board, b.source, bin, b.instance.InternalCompatibilityFlags.InitPkg, nil); err != nil {
+	if p.init, err = compile(ctx, b.Board, b.Source, bin, b.instance.InternalCompatibilityFlags.InitPkg, nil); err != nil {
 		return made{}, err
 	}
 	for _, pkg := range b.instance.programs() {
 		b.say("Compiling %s.", pkg)
-		p.programs[path.Base(pkg)], err = compile(ctx, b.Board, b.source, bin, pkg, b.instance.PackageConfig[pkg].GoBuildTags)
+		p.programs[path.Base(pkg)], err = compile(ctx, b.Board, b.Source, bin, pkg, b.instance.PackageConfig[pkg].GoBuildTags)
 		if err != nil {
 			return made{}, err
 		}
 	}
-	kernel, err := fetch(ctx, b.source, b.instance.KernelPackage)
+	kernel, err := fetch(ctx, b.Source, b.instance.KernelPackage)
 	if err != nil {
 		return made{}, err
 	}
@@ -243,7 +245,7 @@ func (b *builder) bootTree(ctx context.Context, ids GUIDs, slot tree) (tree, err
 	}
 	var firmware module
 	if b.instance.FirmwarePackage != "" {
-		if firmware, err = fetch(ctx, b.source, b.instance.FirmwarePackage); err != nil {
+		if firmware, err = fetch(ctx, b.Source, b.instance.FirmwarePackage); err != nil {
 			return nil, err
 		}
 	}

@@ -96,7 +96,7 @@ func Bundle(ctx context.Context, o Options, r Release, out string) (res Result, 
 
 // notes is the change log's newest section.
 func (b *builder) notes() (_ string, err error) {
-	f, err := os.Open(filepath.Join(b.source, changes))
+	f, err := os.Open(filepath.Join(b.Source, changes))
 	if err != nil {
 		return "", err
 	}

@@ -3,10 +3,12 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -45,7 +47,6 @@ func fat(ctx context.Context, t tree, scratch, out string, size int64, id uint32
 	files := map[string][]string{}
 	for _, name := range t.names() {
 		switch n := t[name]; {
-		case name == ".":
 		case n.mode.IsDir():
 			if err := run("mmd", "-i", out, "::"+name); err != nil {
 				return err
@@ -54,16 +55,9 @@ func fat(ctx context.Context, t tree, scratch, out string, size int64, id uint32
 			files[path.Dir(name)] = append(files[path.Dir(name)], filepath.Join(dir, filepath.FromSlash(name)))
 		}
 	}
-	for _, name := range t.names() {
-		if len(files[name]) == 0 {
-			continue
-		}
-		to := "::" + name
-		if name == "." {
-			to = "::"
-		}
-		args := append([]string{"-Q", "-m", "-i", out}, files[name]...)
-		if err := run("mcopy", append(args, to)...); err != nil {
+	for _, folder := range slices.Sorted(maps.Keys(files)) {
+		args := append([]string{"-Q", "-m", "-i", out}, files[folder]...)
+		if err := run("mcopy", append(args, "::"+folder)...); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func (b *builder) sbom(ctx context.Context, p parts, kernel module) ([]byte, err
 	}
 	inv.module(kernel, cyclonedx.ComponentTypeOS, "GPL-2.0-only WITH Linux-syscall-note")
 	if name := b.instance.FirmwarePackage; name != "" {
-		m, err := fetch(ctx, b.source, name)
+		m, err := fetch(ctx, b.Source, name)
 		if err != nil {
 			return nil, err
 		}
