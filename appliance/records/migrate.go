@@ -8,13 +8,31 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
+	"strconv"
 )
 
 //go:embed migration
 var migrationFiles embed.FS
 
 // schemas are the migrations of both files, oldest first. A file's schema
-// version (user_version) is how many of them it has been through.
+// version is how many of them it has been through.
+//
+// A new version of the box is on trial while it writes, and may be taken back:
+// then the version before it opens the same file again, and must find every
+// signature made meanwhile. So a migration says in a line of its own which
+// schema the oldest program knows that can still read and write the file after
+// it:
+//
+//	-- OLDEST: 2
+//
+// Without the line only a program that knows the migration can. What is added
+// (a table, an index, a column with a default) leaves the older program its
+// work. What is taken away or changes its meaning takes two versions: the first
+// stops using it, the second removes it.
+//
+// Both numbers stand in the file's user_version: the schema in the lower 16
+// bits, the oldest in the upper (0: as the schema).
 type schemas struct {
 	records, queries []string
 }
@@ -50,6 +68,10 @@ func (f *file) migrate(steps []string, keep bool) error {
 	if err := f.row(`PRAGMA user_version`).Scan(&have); err != nil {
 		return fmt.Errorf("reading the schema version: %w", err)
 	}
+	have, oldest := have&schemaMask, have>>schemaBits
+	if have > len(steps) && oldest > 0 && oldest <= len(steps) {
+		return nil // a newer version's, which left us our work
+	}
 	if have > len(steps) {
 		return fmt.Errorf("schema %d, this program knows %d: %w", have, len(steps), errNewer)
 	}
@@ -64,7 +86,8 @@ func (f *file) migrate(steps []string, keep bool) error {
 			if _, err := f.conn.ExecContext(ctx, steps[v]); err != nil {
 				return err
 			}
-			_, err := f.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, v+1))
+			oldest = max(oldest, oldestOf(steps[v], v+1))
+			_, err := f.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, oldest<<schemaBits|(v+1)))
 			return err
 		})
 		if err != nil {
@@ -72,6 +95,24 @@ func (f *file) migrate(steps []string, keep bool) error {
 		}
 	}
 	return nil
+}
+
+const (
+	schemaBits = 16
+	schemaMask = 1<<schemaBits - 1
+)
+
+var oldestLine = regexp.MustCompile(`(?m)^-- OLDEST: ([0-9]{1,4})$`)
+
+// oldestOf is the schema of the oldest program that can work with a file after
+// a migration, which is its own unless it says otherwise.
+func oldestOf(step string, own int) int {
+	if m := oldestLine.FindStringSubmatch(step); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 {
+			return min(n, own)
+		}
+	}
+	return own
 }
 
 // versionCopy is where the copy from before a migration stands.

@@ -133,6 +133,17 @@ func (db *DB) Writable() error {
 	return nil
 }
 
+// CopyTo writes a whole copy of records.db to a file, replacing it. Nothing is
+// written meanwhile.
+func (db *DB) CopyTo(dst string) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return errClosed
+	}
+	return db.file.copyTo(dst)
+}
+
 // Problems says what is wrong with the records now, as health sentences by key;
 // a problem that is over is no longer in it. It costs nothing: it tells what the
 // last write of each kind found.
