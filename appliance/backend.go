@@ -154,7 +154,11 @@ func (e backend) Log(batch edge.Batch) {
 	rows := make([]records.Query, 0, len(batch.Queries))
 	// Strangers may ask for what does not exist, and must not raise an alarm.
 	var members []edge.Query
+	cfg := e.b.config.Effective()
 	for _, q := range batch.Queries {
+		if isOwn(cfg, q.Addr) {
+			continue
+		}
 		snap := e.b.loop.at(q.Version)
 		if snap == nil {
 			snap, _ = e.b.loop.Snapshot()

@@ -19,6 +19,7 @@ import (
 	"stairgate/appliance/metrics"
 	"stairgate/appliance/network"
 	"stairgate/appliance/records"
+	"stairgate/appliance/update"
 	"stairgate/config"
 	"stairgate/config/edge"
 	"stairgate/dhcp"
@@ -28,6 +29,7 @@ import (
 // options are the flags.
 type options struct {
 	perm, run, resolv, console string
+	release, keys, devices     string
 	rescue                     time.Duration
 }
 
@@ -53,6 +55,7 @@ type box struct {
 	loop     *loop
 	logbook  *logbook
 	metrics  *metrics.Metrics
+	updates  *update.Machine // nil on a box that does not run from an image
 
 	clock steadiness
 
@@ -95,6 +98,7 @@ func run(ctx context.Context, o options) (err error) {
 	b.wan = network.NewWANClient(network.WANOptions{LeaseFile: b.wanLeaseFile(), Log: slog.Default()})
 	b.lists = lists.New(b.listOptions())
 	defer func() { err = errors.Join(err, b.lists.Close()) }()
+	b.openUpdates()
 	if err := b.openAdmin(); err != nil {
 		return err
 	}
@@ -126,6 +130,10 @@ func run(ctx context.Context, o options) (err error) {
 	g.Go(func() error { return part(ctx, "the query log", b.logbook.Run) })
 	g.Go(func() error { return part(ctx, "housekeeping", b.housekeep) })
 	g.Go(func() error { return part(ctx, "the storage", b.watchStorage) })
+	g.Go(func() error { return part(ctx, "the sign of life", b.liveOn) })
+	if b.updates != nil {
+		g.Go(func() error { return part(ctx, b.updates.String(), b.updates.Run) })
+	}
 	return g.Wait()
 }
 

@@ -27,6 +27,7 @@ type command struct {
 var commands = map[string]command{
 	"explain": {explainUsage, explainCommand},
 	"lists":   {listsUsage, listsCommand},
+	"update":  {updateUsage, updateCommand},
 }
 
 // Exit codes of commands.
@@ -52,7 +53,7 @@ func runCommand(args []string, c console) (code int, ok bool) {
 	}
 	cmd, ok := commands[args[0]]
 	if !ok {
-		fmt.Fprintf(c.err, "appliance: there is no command %q. There are: explain, lists. Without one the program is the gateway's writer.\n", args[0])
+		fmt.Fprintf(c.err, "appliance: there is no command %q. There are: explain, lists, update. Without one the program is the gateway's writer.\n", args[0])
 		return exitUsage, true
 	}
 	err := cmd.run(c, args[1:])

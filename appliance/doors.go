@@ -139,7 +139,7 @@ func (b *box) openAdmin() error {
 	if err != nil {
 		return err
 	}
-	b.admin, err = admin.New(admin.Options{
+	o := admin.Options{
 		Records: b.records, Config: b.config, Health: &b.health, Lists: b.lists,
 		Snapshot: func() *identity.Snapshot {
 			snap, _ := b.loop.Snapshot()
@@ -147,8 +147,11 @@ func (b *box) openAdmin() error {
 		},
 		Explain: b.explain.Explain, Metrics: b.metrics, Flush: b.logbook.Flush, Prune: b.pruneQueries,
 		Kick: b.loop.Wake, CA: authority, Now: b.now, Log: slog.Default(), SetupCode: code, Port: adminPort,
-	})
-	if err != nil {
+	}
+	if b.updates != nil {
+		o.Updates = b.updates
+	}
+	if b.admin, err = admin.New(o); err != nil {
 		return fmt.Errorf("making the admin pages: %w", err)
 	}
 	if code == "" {

@@ -58,11 +58,12 @@ type loop struct {
 	// somebody who needs the outcome at once (a signature).
 	turn    sync.Mutex
 	version uint64
-	text    []byte      // the newest snapshot as JSON, without version and time
-	drifted time.Time   // last look at what the kernel really holds
-	failed  atomic.Bool // the last turn left something undone
-	suspect atomic.Bool // somebody changed the rules, and it may not have been us
-	applied applied     // what the kernel holds, as far as we know
+	text    []byte       // the newest snapshot as JSON, without version and time
+	drifted time.Time    // last look at what the kernel really holds
+	failed  atomic.Bool  // the last turn left something undone
+	suspect atomic.Bool  // somebody changed the rules, and it may not have been us
+	applied applied      // what the kernel holds, as far as we know
+	turned  atomic.Int64 // the kernel's uptime at the end of the last turn, in nanoseconds
 
 	current atomic.Pointer[published]
 
@@ -112,6 +113,7 @@ func (l *loop) Turn() {
 	defer l.turn.Unlock()
 	now := l.b.now()
 	defer func() {
+		l.turned.Store(int64(uptime()))
 		if took := l.b.now().Sub(now); took > slow {
 			slog.Warn("a turn of the reconcile loop was slow", "took", took)
 		}

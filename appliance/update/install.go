@@ -202,39 +202,49 @@ func (m *Machine) replaceSlot(ctx context.Context) error {
 	})
 }
 
-// writeMembers writes what goes to the boot partition while it is mounted, and
-// the root when it comes by.
+// writeMembers writes each member where it belongs. The boot partition is
+// mounted for one file at a time: init must be able to have it meanwhile.
 func (m *Machine) writeMembers(ctx context.Context, b *bundle.Bundle, slot slots.Slot) error {
-	return m.withBoot(func(_ slots.Boot, files BootFiles) error {
-		return b.Each(func(member bundle.Member, r io.Reader) error {
-			r = &counted{m: m, ctx: ctx, r: r}
-			if member.To == bundle.Root {
-				return m.o.Disk.WriteRoot(slot, r)
-			}
-			return files.Copy(string(slot)+"/"+member.Boot(), r)
-		})
+	return b.Each(func(member bundle.Member, r io.Reader) error {
+		r = &counted{m: m, ctx: ctx, r: r}
+		if member.To == bundle.Root {
+			return m.o.Disk.WriteRoot(slot, r)
+		}
+		return m.o.Disk.Boot(func(files BootFiles) error { return files.Copy(string(slot)+"/"+member.Boot(), r) })
 	})
 }
 
 // readBack compares what the medium holds with the manifest. The boot partition
 // is mounted anew for it, so that nothing comes from memory.
 func (m *Machine) readBack(manifest bundle.Manifest, slot slots.Slot) error {
-	return m.withBoot(func(_ slots.Boot, files BootFiles) error {
+	same := func(member bundle.Member, sum string, err error) error {
+		if err != nil {
+			return err
+		}
+		if sum != strings.ToLower(member.SHA256) {
+			return bundle.Refusal("What was written does not read back the same: the box's storage is failing. Replace the card or disk soon.")
+		}
+		m.progress(member.Size)
+		return nil
+	}
+	for _, member := range manifest.Members {
+		if member.To != bundle.Root {
+			continue
+		}
+		sum, err := m.o.Disk.HashRoot(slot, member.Size)
+		if err := same(member, sum, err); err != nil {
+			return err
+		}
+	}
+	return m.o.Disk.Boot(func(files BootFiles) error {
 		for _, member := range manifest.Members {
-			var sum string
-			var err error
 			if member.To == bundle.Root {
-				sum, err = m.o.Disk.HashRoot(slot, member.Size)
-			} else {
-				sum, err = files.Hash(string(slot) + "/" + member.Boot())
+				continue
 			}
-			if err != nil {
+			sum, err := files.Hash(string(slot) + "/" + member.Boot())
+			if err := same(member, sum, err); err != nil {
 				return err
 			}
-			if sum != strings.ToLower(member.SHA256) {
-				return bundle.Refusal("What was written does not read back the same: the box's storage is failing. Replace the card or disk soon.")
-			}
-			m.progress(member.Size)
 		}
 		return nil
 	})
