@@ -19,7 +19,7 @@ func boot() error {
 	if err := mountPseudo(); err != nil {
 		return err
 	}
-	g := &guard{}
+	g := &guard{run: runFolder, perm: permFolder}
 	if dog, err := watchdog.Open(); err == nil {
 		g.dog = dog
 		log.Printf("watchdog %s is fed from here on", dog.Identity)
@@ -48,6 +48,9 @@ func boot() error {
 	if err != nil {
 		return fmt.Errorf("gokrazy's part of starting: %w", err)
 	}
+	if err := setHostname("/etc/hostname"); err != nil {
+		log.Print(err)
+	}
 	// gokrazy points the resolvers at a file of the kernel's; the appliance
 	// writes its own.
 	if err := os.Remove("/tmp/resolv.conf"); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -63,6 +66,7 @@ func boot() error {
 	if g.sys, err = running(g.release.Board); err != nil {
 		return err
 	}
+	g.judge, g.again = g.sys, g.restart
 	log.Printf("Stairgate %s on %s, slot %s", g.release.Version, g.release.Board, g.sys.slot)
 	if err := start(); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +17,6 @@ import (
 )
 
 const (
-	aliveFile    = runFolder + "/alive.json"
-	requestFile  = runFolder + "/reboot.json"
-	restartsFile = permFolder + "/restarts"
 	// ask is the least between two questions to the boot partition.
 	ask = 15 * time.Second
 	// keep is how often the time and the seed are noted.
@@ -28,12 +26,21 @@ const (
 // feeder is the hardware watchdog; nil where there is none.
 type feeder interface{ Ping() error }
 
+// judge knows the running version's standing; system, outside tests.
+type judge interface {
+	onTrial() (bool, error)
+	markBad() error
+}
+
 // guard is the loop that decides whether the box goes on.
 type guard struct {
-	dog     feeder
-	sys     system
-	release release
-	screens []string
+	run, perm string // the folders: runFolder and permFolder
+	dog       feeder
+	sys       system
+	judge     judge
+	again     func(why, argument string) // restart, outside tests
+	release   release
+	screens   []string
 
 	trial    bool
 	asked    time.Duration // when the boot partition was asked last
@@ -44,9 +51,13 @@ type guard struct {
 	kept     time.Duration
 }
 
+func (g *guard) aliveFile() string    { return filepath.Join(g.run, "alive.json") }
+func (g *guard) requestFile() string  { return filepath.Join(g.run, "reboot.json") }
+func (g *guard) restartsFile() string { return filepath.Join(g.perm, "restarts") }
+
 // watch is one turn a second, for ever.
 func (g *guard) watch() {
-	g.restarts = readCount(restartsFile)
+	g.restarts = readCount(g.restartsFile())
 	g.refresh(boottime())
 	for range time.Tick(time.Second) {
 		g.turn(boottime())
@@ -55,14 +66,15 @@ func (g *guard) watch() {
 
 // turn looks at everything once.
 func (g *guard) turn(up time.Duration) {
-	if tryboot, ok := requested(requestFile); ok {
+	if tryboot, ok := requested(g.requestFile()); ok {
 		argument := ""
 		if tryboot {
 			argument = slots.RebootArgument(g.sys.board)
 		}
-		g.restart("the box starts again, as asked", argument)
+		g.again("the box starts again, as asked", argument)
+		return
 	}
-	f := policy.Facts{Uptime: up, Alive: alive(aliveFile), Trial: g.trial, Deadline: g.sys.deadline, Restarts: g.restarts}
+	f := policy.Facts{Uptime: up, Alive: alive(g.aliveFile()), Trial: g.trial, Deadline: g.sys.deadline, Restarts: g.restarts}
 	g.life(f)
 	d := policy.Decide(f, g.counted)
 	if g.trial && (d.Step != policy.GoOn || !d.Feed) && g.refresh(up) {
@@ -81,19 +93,19 @@ func (g *guard) turn(up time.Duration) {
 		log.Print(d.Why)
 		g.counted = true
 		g.restarts++
-		if err := within(patience, "counting the restart", func() error { return writeCount(restartsFile, g.restarts) }); err != nil {
+		if err := within(patience, "counting the restart", func() error { return writeCount(g.restartsFile(), g.restarts) }); err != nil {
 			// A restart that cannot be counted could be done for ever.
 			log.Printf("the restart cannot be counted and is not done: %v", err)
 			g.restarts, g.counted = policy.Restarts, false
 		}
 	case policy.Restart:
-		g.restart(d.Why, "")
+		g.again(d.Why, "")
 	case policy.GiveUp:
 		log.Print(d.Why)
-		if err := g.sys.markBad(); err != nil {
+		if err := g.judge.markBad(); err != nil {
 			log.Printf("this version cannot be marked as bad: %v", err)
 		}
-		g.restart(d.Why, "")
+		g.again(d.Why, "")
 	}
 	if up-g.kept >= keep || g.kept == 0 && up > policy.Grace {
 		g.kept = up
@@ -113,11 +125,11 @@ func (g *guard) life(f policy.Facts) {
 	}
 	if !g.greeted {
 		g.greeted = true
-		show(g.screens, []byte(banner(g.release, string(g.sys.slot), g.trial, configured(permFolder+"/config/current.json"))))
+		show(g.screens, []byte(banner(g.release, string(g.sys.slot), g.trial, configured(filepath.Join(g.perm, "config", "current.json")))))
 	}
 	if g.restarts > 0 && f.Settled(g.since) {
 		g.restarts = 0
-		if err := within(patience, "forgetting the restarts", func() error { return writeCount(restartsFile, 0) }); err != nil {
+		if err := within(patience, "forgetting the restarts", func() error { return writeCount(g.restartsFile(), 0) }); err != nil {
 			log.Print(err)
 		}
 	}
@@ -130,7 +142,7 @@ func (g *guard) refresh(up time.Duration) bool {
 		return false
 	}
 	g.asked = up
-	trial, err := g.sys.onTrial()
+	trial, err := g.judge.onTrial()
 	if err != nil {
 		log.Printf("whether this version is on trial cannot be told: %v", err)
 		return false

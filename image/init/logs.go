@@ -36,7 +36,33 @@ func (s sink) Write(p []byte) (int, error) {
 
 // keepOwn sends what init and gokrazy say to the console and the log.
 func keepOwn() {
-	log.SetOutput(io.MultiWriter(os.Stderr, sink("init")))
+	log.SetOutput(sieve{io.MultiWriter(os.Stderr, sink("init"))})
+}
+
+// moot is what gokrazy says about things that are ours here. On a screen it
+// would look like a failure: "could not mount" of what is mounted.
+var moot = []string{
+	"disabling hardware watchdog, as it could not be opened",
+	"Could not mount permanent storage partition",
+	"\"/cmdline.txt\" not found",
+	"getting SBOM:",
+	"getting EEPROM version:",
+	"(not critical) could not read running EEPROM",
+	"update handler will be called with inactiveRootPartition",
+	"loading modules: open /lib/modules/",
+}
+
+// sieve leaves out what is moot.
+type sieve struct{ to io.Writer }
+
+// Write implements io.Writer; package log writes one line at a time.
+func (s sieve) Write(p []byte) (int, error) {
+	for _, m := range moot {
+		if strings.Contains(string(p), m) {
+			return len(p), nil
+		}
+	}
+	return s.to.Write(p)
 }
 
 // follow sends a service's output to the log, for ever. It asks gokrazy's own

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +19,18 @@ func mountPseudo() error {
 		if err := unix.Mount(m.kind, m.at, m.kind, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("mounting %s: %w", m.at, err)
 		}
+	}
+	return nil
+}
+
+// setHostname names the box. gokrazy takes the file as it is, with its newline.
+func setHostname(file string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := unix.Sethostname(bytes.TrimSpace(b)); err != nil {
+		return fmt.Errorf("naming the box: %w", err)
 	}
 	return nil
 }
