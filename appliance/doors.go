@@ -161,11 +161,12 @@ func (b *box) openAdmin() error {
 	if b.console != "" {
 		f, err := os.OpenFile(b.console, os.O_WRONLY, 0)
 		if err != nil {
-			slog.Error("the console cannot be opened; the set-up code goes to standard output", "err", err)
-		} else {
-			defer f.Close()
-			out = f
+			// Not to standard output: that ends up in the log on the card.
+			slog.Error("the console cannot be opened, so nobody can see the set-up code; it is tried again at the next start", "err", err)
+			return nil
 		}
+		defer f.Close()
+		out = f
 	}
 	cfg := b.config.Effective()
 	addr := "the box"

@@ -29,7 +29,7 @@ type sink string
 // Write implements io.Writer.
 func (s sink) Write(p []byte) (int, error) {
 	for line := range strings.SplitSeq(strings.TrimRight(string(p), "\n"), "\n") {
-		note(string(s), line)
+		note(string(s), strings.TrimPrefix(line, string(s)+": "))
 	}
 	return len(p), nil
 }

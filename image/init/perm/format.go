@@ -12,13 +12,13 @@ import (
 
 const (
 	// small is what is formatted by us; the kernel grows it to the partition.
-	small = 512 << 20
+	small = 256 << 20
 	// Smallest is the least partition that can be formatted.
 	Smallest = 32 << 20
 )
 
 // Format makes an ext4 with a journal and checksums on a partition that holds
-// nothing, of at most 512 MiB.
+// nothing, of at most 256 MiB.
 //
 // The superblock comes last, when everything else is on the disk: a power cut
 // leaves a partition without a signature, which the next start formats again.
@@ -37,6 +37,7 @@ func Format(f *os.File, size int64) error {
 	first := min(size, small) / align * align
 	_, err = ext4.Create(late, first, 0, 512, &ext4.Params{
 		SectorsPerBlock: 8,
+		InodeRatio:      16384, // mke2fs's; the library's own is half
 		VolumeName:      "perm",
 		Features: []ext4.FeatureOpt{
 			ext4.WithFeatureHasJournal(true),
