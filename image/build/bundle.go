@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"aead.dev/minisign"
 
 	"stairgate/appliance/update/bundle"
 )
@@ -24,7 +21,7 @@ type Release struct {
 	AllowDowngrade bool          // may go below the highest version a box has had
 
 	Key      string // the private key's file; stairgate.key among Options.Keys
-	Password string // of the private key
+	Password string // of the private key, if it has one
 }
 
 // Bundle writes the signed update of the same version to out, in whose name {version}
@@ -38,9 +35,9 @@ func Bundle(ctx context.Context, o Options, r Release, out string) (res Result, 
 	if r.Key == "" {
 		r.Key = filepath.Join(b.Keys, Keys[0]+".key")
 	}
-	key, err := minisign.PrivateKeyFromFile(r.Password, r.Key)
+	key, err := loadKey(r.Key, r.Password)
 	if err != nil {
-		return Result{}, fmt.Errorf("the private key %s cannot be used; is the password right? (`make keys` makes keys for development): %w", r.Key, err)
+		return Result{}, err
 	}
 	if r.Notes == "" {
 		if r.Notes, err = b.notes(); err != nil {
