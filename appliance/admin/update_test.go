@@ -242,3 +242,10 @@ func TestUpdatesAreForTechniciansOnly(t *testing.T) {
 		t.Errorf("asked %q", got)
 	}
 }
+
+// ready has the next wish refused, or granted.
+func (u *updates) ready(refuse error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.refuse = refuse
+}
