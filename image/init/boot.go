@@ -12,6 +12,10 @@ import (
 	"github.com/mdlayher/watchdog"
 )
 
+// starting is the most that everything before the guard may take. Formatting
+// and growing the slowest card takes a fraction of it.
+const starting = 3 * time.Minute
+
 // boot brings the machine up and returns with everything running. The order is
 // explained in the package's comment; what a gateway can do without is logged
 // and left, and only what it cannot do without is an error.
@@ -26,6 +30,9 @@ func boot() error {
 	} else {
 		log.Printf("there is no watchdog: if process 1 hangs, nothing starts the box again (%v)", err)
 	}
+	// A hang from here to the guard's first turn ends in a fresh start, too.
+	guarded := feedFor(g.dog, starting)
+	defer guarded()
 	keepOwn()
 	if _, err := os.Stat(passwordFile); err == nil {
 		return fmt.Errorf("%s is in the image: with it gokrazy's web server, which is root, would answer the whole network. Build the image without it", passwordFile)

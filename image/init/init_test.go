@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -273,6 +274,28 @@ type dog int
 
 // Ping implements feeder.
 func (d *dog) Ping() error { *d++; return nil }
+
+// The watchdog is fed through long work, not after it, and not for ever.
+func TestFeedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d dog
+		stop := feedFor(&d, time.Minute)
+		<-time.After(10*time.Second + time.Millisecond)
+		if d != 11 {
+			t.Errorf("fed %d times in ten seconds", d)
+		}
+		stop()
+		<-time.After(10 * time.Second)
+		if d != 11 {
+			t.Errorf("fed %d times, after the end", d)
+		}
+		feedFor(&d, time.Minute)
+		<-time.After(time.Hour)
+		if d < 70 || d > 72 {
+			t.Errorf("work that hangs is fed %d times", d-11)
+		}
+	})
+}
 
 // never is a restart that must not happen.
 func never(t *testing.T) func(string, string) {

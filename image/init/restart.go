@@ -33,14 +33,7 @@ func (g *guard) restart(why, argument string) {
 	show(g.screens, []byte("\nStairgate: "+why+"\n"))
 	end := time.AfterFunc(time.Minute, func() { reset(argument) })
 	defer end.Stop()
-	go func() {
-		for range 30 {
-			if g.dog != nil {
-				_ = g.dog.Ping() // what it would say no longer matters
-			}
-			<-time.After(time.Second)
-		}
-	}()
+	feedFor(g.dog, 30*time.Second)
 	stopServices(gentle)
 	for _, step := range []struct {
 		what string
