@@ -101,19 +101,24 @@ func (d RealDisk) WriteRoot(s slots.Slot, r io.Reader) error {
 	return errors.Join(copySynced(f, r), f.Close())
 }
 
-// copySynced copies in pieces that are on the disk before the next, so that a
-// small box is not filled with what waits to be written.
+// copySynced copies in large pieces, each on the disk before the next: a small
+// box is not filled with what waits to be written, and a card is not worn out by
+// small writes (the boot partition is mounted to sync each).
 func copySynced(f *os.File, r io.Reader) error {
-	const piece = 4 << 20
+	piece := make([]byte, 1<<20)
 	for {
-		n, err := io.CopyN(f, r, piece)
-		if err != nil && !errors.Is(err, io.EOF) {
+		n, err := io.ReadFull(r, piece)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		ended := err != nil
+		if _, err := f.Write(piece[:n]); err != nil {
 			return err
 		}
 		if err := f.Sync(); err != nil {
 			return err
 		}
-		if n < piece {
+		if ended {
 			return nil
 		}
 	}

@@ -337,14 +337,18 @@ func (w *world) versionOf(slot slots.Slot) string {
 }
 
 // machine is the appliance of what runs.
-func (w *world) machine() *update.Machine {
+func (w *world) machine(change ...func(*update.Options)) *update.Machine {
 	w.t.Helper()
-	m, err := update.New(update.Options{
+	o := update.Options{
 		Release: update.Release{Product: bundle.Product, Board: w.board, Version: w.versionOf(w.running), Built: created},
 		Keys:    []minisign.PublicKey{publicKey},
 		Cmdline: slots.Options(w.board, guid, w.running, ""), Start: fmt.Sprint("start ", w.starts),
 		Dir: w.path("perm"), Run: w.path("run"), Disk: w, Box: w, Now: w.clock, Uptime: w.up,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	m, err := update.New(o)
 	w.must(err)
 	return m
 }
