@@ -22,7 +22,7 @@ ARCH ?= amd64
 KEYS ?= bin/keys
 MKIMAGE = go run ./image/mkimage -board $(ARCH) -keys $(KEYS) $(if $(VERSION),-version $(VERSION)) $(if $(CMDLINE),-cmdline '$(CMDLINE)')
 
-.PHONY: help image bundle keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
+.PHONY: help image test-image bundle keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
 	bench-dhcp bench-forward bench-dns bench-log fuzz
 
 help: ## list the targets
@@ -36,11 +36,11 @@ run: deps-run assets ## bring up a nursery in miniature with the real gateway in
 test: deps-test assets check kernel stories ## everything: check, kernel tests, stories with real clients
 	@echo "test: all passed"
 
-check: assets ## formatting, vet, staticcheck, unit tests and goldens; needs no root
+check: deps-image assets ## formatting, vet, staticcheck, unit tests and goldens; needs no root
 	@echo "check: gofumpt, vet, staticcheck"
 	@bad=$$($(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "check: run 'make fmt', these are not formatted:"; echo "$$bad"; exit 1; }
-	@go vet -tags kernel ./...
-	@$(STATICCHECK) -tags kernel -checks all,-ST1000 ./...
+	@go vet -tags kernel,image ./...
+	@$(STATICCHECK) -tags kernel,image -checks all,-ST1000 ./...
 	@echo "check: unit tests and goldens"
 	@$(GOTEST) $(UNIT)
 
@@ -57,6 +57,9 @@ build: assets ## the three programs, in bin/
 
 image: deps-image assets keys ## a disk to flash: ARCH=amd64 or rpi, GUID=random for identifiers of its own
 	@$(MKIMAGE) -xz -out bin/stairgate-$(ARCH).img $(if $(GUID),-guid $(GUID))
+
+test-image: deps-image assets ## two builds of the image are equal, byte for byte; takes a few minutes
+	@$(GOTEST) -count=1 -timeout 30m -tags image ./image/build
 
 bundle: deps-image assets keys ## the signed update of the same version: ARCH=amd64 or rpi
 	@$(MKIMAGE) -bundle 'bin/stairgate-{version}-$(ARCH).bundle'
