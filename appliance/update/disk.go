@@ -101,9 +101,8 @@ func (d RealDisk) WriteRoot(s slots.Slot, r io.Reader) error {
 	return errors.Join(copySynced(f, r), f.Close())
 }
 
-// copySynced copies in large pieces, each on the disk before the next: a small
-// box is not filled with what waits to be written, and a card is not worn out by
-// small writes (the boot partition is mounted to sync each).
+// copySynced copies in large pieces, each on the disk before the next, so that a
+// small box is not filled with what waits to be written.
 func copySynced(f *os.File, r io.Reader) error {
 	piece := make([]byte, 1<<20)
 	for {

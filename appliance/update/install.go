@@ -190,6 +190,16 @@ func (m *Machine) replaceSlot(ctx context.Context) error {
 	if err := m.readBack(b.Manifest, slot); err != nil {
 		return err
 	}
+	// A copy: the one before may be on its way to a page.
+	m.mu.Lock()
+	whole := *a
+	whole.Written = true
+	m.journal.Attempt = &whole
+	err = save(m.o.Disk, journalFile, m.journal)
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	return m.withBoot(func(boot slots.Boot, _ BootFiles) error {
 		if err := boot.Arm(slot, b.Manifest.Version, b.Manifest.Cmdline); err != nil {
 			return err

@@ -37,6 +37,8 @@ type Attempt struct {
 	Start string `json:"start"`
 	// Ill are the checks that failed before; they may go on failing.
 	Ill []string `json:"ill,omitempty"`
+	// Written says that the slot was whole before it was armed.
+	Written bool `json:"written,omitempty"`
 	// Seen says that the new version came as far as checking itself, Why what
 	// stood in its way when it last did.
 	Seen  bool      `json:"seen,omitempty"`
@@ -118,7 +120,7 @@ func judge(a *Attempt, s slots.State, running slots.Slot, start string) Verdict 
 	}
 	e, found := s.Entry(a.Slot)
 	switch {
-	case !found || e.Version != a.Version:
+	case !a.Written || !found || e.Version != a.Version:
 		return CutOff
 	case a.Start == start && s.Trial == a.Slot:
 		return NotRebooted

@@ -152,6 +152,33 @@ func TestVersionThatNeverSpeaksGoesBack(t *testing.T) {
 	says(t, w.machine().Status().Result, "0.5.0 did not work (it did not come as far as checking itself), so this box went back to 0.4.0")
 }
 
+// The same version again, and the power goes before anything is written: what
+// the boot partition says is of the time before.
+func TestCutOffBesideAnEarlierFailure(t *testing.T) {
+	w := newWorld(t, slots.AMD64)
+	m := w.machine()
+	install := func() {
+		w.must(w.upload(m, "0.5.0"))
+		w.must(m.Install("p.shah", true))
+	}
+	install()
+	w.run(m, restarting)
+	w.boot()
+	w.boot()
+	w.boot()
+	m = w.machine()
+	says(t, m.Status().Result, "0.5.0 did not work")
+	install()
+	w.power = 1 // the journal
+	update.Step(m, context.Background())
+	w.boot()
+	if s := w.machine().Status(); s.Ready == nil {
+		t.Errorf("what was uploaded is gone: %+v", s)
+	} else {
+		says(t, s.Result, "The installation of version 0.5.0 was cut off")
+	}
+}
+
 // Healthy must be without a break, and what was ill before may stay so.
 func TestGate(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
