@@ -18,6 +18,9 @@ func (b *box) standing() metrics.Standing {
 		Version: version(), Devices: map[string]int{"waiting": 0, "approved": 0, "revoked": 0},
 		Problems: len(b.health.List()),
 	}
+	if b.updates != nil {
+		s.Version = b.updates.Status().Release.Version
+	}
 	devices, err := b.records.Devices()
 	if err != nil {
 		slog.Debug("counting devices", "err", err)

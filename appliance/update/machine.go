@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,6 +143,7 @@ func (m *Machine) resume() {
 	switch judge(a, m.state, m.running, m.o.Start) {
 	case Nothing:
 		m.raiseFloor()
+		m.tidy()
 	case NotRebooted:
 		m.phase = Restarting
 		m.ill("update.restart", m.restart(), "The box could not restart itself for the update. Restart it.")
@@ -162,6 +164,7 @@ func (m *Machine) resume() {
 		}
 	case Kept:
 		m.kept() // the power went between the commit and this
+		m.tidy()
 	case CutOff:
 		m.ended(fmt.Sprintf("The installation of version %s was cut off before it was complete. Nothing was lost; this box runs %s. Install it again.", a.Version, m.o.Release.Version), false)
 	case CameBack:
@@ -178,6 +181,15 @@ func (m *Machine) resume() {
 		m.ill("update.bad", err, "The version that did not work could not be struck out on the boot partition.")
 	}
 	m.tellBack()
+}
+
+// tidy removes the name that a power cut in the middle of a commit left over.
+func (m *Machine) tidy() {
+	if !slices.ContainsFunc(m.state.Entries, func(e slots.Entry) bool { return e.Slot == m.running && e.Counted }) {
+		return
+	}
+	err := m.withBoot(func(boot slots.Boot, _ BootFiles) error { return boot.Commit(m.running) })
+	m.ill("update.tidy", err, "The boot partition cannot be tidied up. Look whether the storage is broken.")
 }
 
 // ended writes an attempt off; tried drops the bundle too.

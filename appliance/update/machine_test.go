@@ -397,6 +397,9 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 					t.Fatalf("cut at %d: %s runs, and the page says: %s", power, version, r.Sentence)
 				}
 			}
+			if names := must(slots.Dir(w.path("fat")).List("loader/entries")); s.Phase == update.Idle && len(names) > 2 {
+				t.Fatalf("cut at %d: left over on the boot partition: %q", power, names)
+			}
 			// And again, without a cut.
 			if s.Ready == nil {
 				w.must(w.upload(m, "0.9.0"))

@@ -1,0 +1,55 @@
+package update
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stairgate/appliance/update/bundle"
+)
+
+// preflight keeps copies of what the school would miss, and drops the oldest.
+func (m *Machine) preflight(manifest bundle.Manifest) error {
+	dir := filepath.Join(m.o.Dir, "before-"+manifest.Version)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := m.prune(1); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := m.o.Box.Keep(dir); err != nil {
+		return errors.Join(fmt.Errorf("keep a copy of the records: %w", err), os.RemoveAll(dir))
+	}
+	return syncDir(m.o.Dir)
+}
+
+// prune leaves the newest of the copies.
+func (m *Machine) prune(most int) error {
+	dirs, err := filepath.Glob(filepath.Join(m.o.Dir, "before-*"))
+	if err != nil {
+		return err
+	}
+	made := func(dir string) time.Time {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	slices.SortFunc(dirs, func(a, b string) int { return made(b).Compare(made(a)) })
+	for i, dir := range dirs {
+		if i < most {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
