@@ -70,7 +70,7 @@ func (b *buffer) take(up time.Duration, wall time.Time) []byte {
 
 // urgent tells whether a line is what somebody will look for after a crash.
 func urgent(line string) bool {
-	for _, mark := range []string{" ERROR ", "level=ERROR", "panic:", "fatal error:", "gokrazy: exit", "gokrazy: signal", "Kernel panic", "Oops"} {
+	for _, mark := range []string{" ERROR ", "level=ERROR", "panic:", "fatal error:", "gokrazy: exit", "gokrazy: signal", "Kernel panic", "Oops", "STORAGE:", "the box starts again"} {
 		if strings.Contains(line, mark) {
 			return true
 		}

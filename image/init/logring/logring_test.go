@@ -81,7 +81,7 @@ func TestErrorsAreUrgent(t *testing.T) {
 	if writes != 12 {
 		t.Errorf("a minute of errors took %d writes", writes)
 	}
-	for _, line := range []string{"level=ERROR msg=failed", "gokrazy: exit status 1", "2026/03/03 10:01:00 ERROR failed"} {
+	for _, line := range []string{"level=ERROR msg=failed", "gokrazy: exit status 1", "2026/03/03 10:01:00 ERROR failed", "no sign of life for a minute; the box starts again if that lasts"} {
 		if !urgent(line) {
 			t.Errorf("%q is not urgent", line)
 		}
