@@ -43,6 +43,7 @@ const changes = "CHANGELOG.md"
 // Result is what was built.
 type Result struct {
 	Version string
+	Created time.Time
 	Boot    uuid.UUID // the boot partition's identifier, by which the root is found
 	Image   string    // empty for a bundle
 	Bundle  string    // empty for an image
@@ -99,7 +100,7 @@ func Image(ctx context.Context, o Options, out string) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res = Result{Version: b.Version, Boot: ids.Boot, Image: out, SBOM: out + ".cdx.json", Root: m.root}
+	res = Result{Version: b.Version, Created: b.Created, Boot: ids.Boot, Image: out, SBOM: out + ".cdx.json", Root: m.root}
 	if err := os.WriteFile(res.SBOM, m.sbom, 0o644); err != nil {
 		return Result{}, err
 	}

@@ -84,7 +84,7 @@ func Bundle(ctx context.Context, o Options, r Release, out string) (res Result, 
 	if err != nil {
 		return Result{}, err
 	}
-	res = Result{Version: b.Version, Bundle: out, SBOM: out + ".cdx.json", Root: m.root}
+	res = Result{Version: b.Version, Created: b.Created, Bundle: out, SBOM: out + ".cdx.json", Root: m.root}
 	if err := os.WriteFile(res.SBOM, m.sbom, 0o644); err != nil {
 		return Result{}, err
 	}

@@ -64,6 +64,8 @@ func (j job) run(ctx context.Context) error {
 			return err
 		}
 		tell(res)
+		// The update is to be the same, even if somebody commits in between.
+		j.options.Version, j.options.Created = res.Version, res.Created
 		published = append(published, res.Image, res.SBOM)
 		if j.xz {
 			say("Packing the disk image; this takes a minute.")
