@@ -40,10 +40,11 @@ type Attempt struct {
 	// Written says that the slot was whole before it was armed.
 	Written bool `json:"written,omitempty"`
 	// Seen says that the new version came as far as checking itself, Why what
-	// stood in its way when it last did.
+	// stood in its way when it last did, and Last what did at any time.
 	Seen  bool      `json:"seen,omitempty"`
 	Since time.Time `json:"since,omitzero"`
 	Why   string    `json:"why,omitempty"`
+	Last  string    `json:"last,omitempty"`
 }
 
 // Result is what became of the last attempt, for people.

@@ -172,6 +172,8 @@ func (m *Machine) resume() {
 		switch {
 		case !a.Seen:
 			why = "it did not come as far as checking itself"
+		case why == "" && a.Last != "":
+			why = "it was not healthy for long enough; what was wrong before: " + a.Last
 		case why == "":
 			why = "it stopped before it had proved itself, or the power went"
 		}

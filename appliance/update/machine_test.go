@@ -152,6 +152,23 @@ func TestVersionThatNeverSpeaksGoesBack(t *testing.T) {
 	says(t, w.machine().Status().Result, "0.5.0 did not work (it did not come as far as checking itself), so this box went back to 0.4.0")
 }
 
+func TestVersionThatWasWellTooLateGoesBack(t *testing.T) {
+	w := newWorld(t, slots.AMD64)
+	m := w.machine()
+	w.must(w.upload(m, "0.5.0"))
+	w.must(m.Install("p.shah", true))
+	w.run(m, restarting)
+	w.boot()
+	w.set("dns", "no name was found")
+	m = w.machine()
+	update.Step(m, context.Background())
+	w.set("dns", "")
+	update.Step(m, context.Background())
+	w.must(must(slots.Open(w.board, slots.Dir(w.path("fat")), guid)).MarkBad(w.running)) // init, at the deadline
+	w.boot()
+	says(t, w.machine().Status().Result, "(it was not healthy for long enough; what was wrong before: no name was found)")
+}
+
 // The same version again, and the power goes before anything is written: what
 // the boot partition says is of the time before.
 func TestCutOffBesideAnEarlierFailure(t *testing.T) {

@@ -77,6 +77,9 @@ func (m *Machine) judgeTrial(checks []Check) {
 	up := m.o.Uptime()
 	if why := reasons(failing); why != a.Why {
 		a.Why = why
+		if why != "" {
+			a.Last = why
+		}
 		m.journal.Attempt = &a
 		m.write()
 	}
