@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -66,11 +67,11 @@ func build(t testing.TB, m Manifest, seed byte) []byte {
 	return out.Bytes()
 }
 
-func trusted() []minisign.PublicKey {
+var trusted = sync.OnceValue(func() []minisign.PublicKey {
 	one, _ := keyPair(1)
 	two, _ := keyPair(2)
 	return []minisign.PublicKey{one, two}
-}
+})
 
 // verify reads a bundle to its end.
 func verify(data []byte) (Manifest, map[string][]byte, error) {
