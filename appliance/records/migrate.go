@@ -68,8 +68,8 @@ func (f *file) migrate(steps []string, keep bool) error {
 	if err := f.row(`PRAGMA user_version`).Scan(&have); err != nil {
 		return fmt.Errorf("reading the schema version: %w", err)
 	}
-	have, oldest := have&schemaMask, have>>schemaBits
-	if have > len(steps) && oldest > 0 && oldest <= len(steps) {
+	have, oldest := schemaOf(have)
+	if have > len(steps) && worksWith(oldest, len(steps)) {
 		return nil // a newer version's, which left us our work
 	}
 	if have > len(steps) {
@@ -101,6 +101,13 @@ const (
 	schemaBits = 16
 	schemaMask = 1<<schemaBits - 1
 )
+
+// schemaOf takes a file's user_version apart: its schema, and the schema of the
+// oldest program that can work with it (0 when nobody said).
+func schemaOf(version int) (have, oldest int) { return version & schemaMask, version >> schemaBits }
+
+// worksWith tells whether a program of schema own can work with a newer file.
+func worksWith(oldest, own int) bool { return oldest > 0 && oldest <= own }
 
 var oldestLine = regexp.MustCompile(`(?m)^-- OLDEST: ([0-9]{1,4})$`)
 
