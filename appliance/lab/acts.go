@@ -61,11 +61,16 @@ func (l *Lab) HireTechnician(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := laptop.Web(ctx, "get", adminURL+"/"); err != nil {
-		return err
+	var out string
+	if Until(ctx, func() bool {
+		// The box knows the laptop a moment after the lease, later on a slow machine.
+		out, err = laptop.Web(ctx, "get", adminURL+"/")
+		return err == nil && strings.Contains(out, "Name of this computer")
+	}) != nil {
+		return errors.Join(errors.New("the set-up page does not know the laptop:\n"+out), err)
 	}
 	d, m, y := today()
-	out, err := laptop.Web(ctx, "press", "Make the account",
+	out, err = laptop.Web(ctx, "press", "Make the account",
 		"Set-up code="+code, "Account name="+account, "Password="+labPassword, "Password, once more="+labPassword,
 		"Name of this computer=Technician's laptop", "Whose is it?=Priya Shah", "Anti-virus=Microsoft Defender",
 		"Day="+d, "Month="+m, "Year="+y)
@@ -75,11 +80,11 @@ func (l *Lab) HireTechnician(ctx context.Context) error {
 	if strings.Contains(out, "There is a problem") {
 		return fmt.Errorf("setting up failed:\n%s", out)
 	}
-	return l.logIn(ctx)
+	return l.LogIn(ctx)
 }
 
-// logIn makes sure that the laptop's tab is signed in.
-func (l *Lab) logIn(ctx context.Context) error {
+// LogIn makes sure that the laptop's tab is signed in.
+func (l *Lab) LogIn(ctx context.Context) error {
 	laptop := l.clients["laptop"]
 	out, err := laptop.Web(ctx, "get", adminURL+"/")
 	if err != nil {
@@ -103,7 +108,7 @@ func (l *Lab) Approve(ctx context.Context, mac, name, group string) error {
 	if l.clients["laptop"] == nil {
 		return errors.New("there is no technician yet")
 	}
-	if err := l.logIn(ctx); err != nil {
+	if err := l.LogIn(ctx); err != nil {
 		return err
 	}
 	laptop := l.clients["laptop"]
@@ -124,7 +129,7 @@ func (l *Lab) Approve(ctx context.Context, mac, name, group string) error {
 
 // Revoke takes a device off the network on the admin pages.
 func (l *Lab) Revoke(ctx context.Context, mac, reason string) error {
-	if err := l.logIn(ctx); err != nil {
+	if err := l.LogIn(ctx); err != nil {
 		return err
 	}
 	laptop := l.clients["laptop"]

@@ -85,8 +85,12 @@ func web(args []string) error {
 
 // load fetches a page and follows its redirects.
 func (t *tab) load(method, target string, form *posted) error {
+	patience := 20 * time.Second
+	if form != nil {
+		patience += time.Duration(len(form.body)/100_000) * time.Second // a slow upload is not a dead server
+	}
 	client := &http.Client{
-		Timeout:       20 * time.Second,
+		Timeout:       patience,
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // the school's own authority; a story of its own checks it
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

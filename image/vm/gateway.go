@@ -171,7 +171,11 @@ func (g *Gateway) Logs() string {
 	if err != nil {
 		said = []byte(err.Error())
 	}
-	return "== console\n" + Tail(g.Console(), 80) + "\n== QEMU\n" + string(said)
+	state := "off"
+	if g.Machine != nil {
+		state = fmt.Sprintf("processor time %s, %d resets, watchdog barked %d times", g.Machine.Spent(), g.Machine.Resets(), g.Machine.WatchdogBarks())
+	}
+	return "== console\n" + Tail(g.Console(), 80) + "\n== QEMU: " + state + "\n" + string(said)
 }
 
 // Off cuts the power for good.

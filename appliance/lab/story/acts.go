@@ -43,7 +43,7 @@ func cmdSign(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := deadline(ts)
 	defer cancel()
 	out, err := of(ts).lab.Sign(ctx, host(ts, args[0]), args[1], args[2])
-	verdict(ts, neg, out, err)
+	Verdict(ts, neg, out, err)
 }
 
 // cmdOnline says whether a device reaches the world: TCP, UDP and ICMP all or

@@ -103,7 +103,9 @@ func show(ts *testscript.TestScript, out string) {
 	ts.Check(ts.Exec("cat", f))
 }
 
-func verdict(ts *testscript.TestScript, neg bool, out string, err error) {
+// Verdict shows what a command printed to the next stdout command, and fails the
+// script when it went otherwise than it should.
+func Verdict(ts *testscript.TestScript, neg bool, out string, err error) {
 	show(ts, out)
 	switch {
 	case neg && err == nil:
@@ -118,7 +120,7 @@ func cmdIn(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := deadline(ts)
 	defer cancel()
 	out, err := runIn(ctx, ts, args)
-	verdict(ts, neg, out, err)
+	Verdict(ts, neg, out, err)
 }
 
 // cmdPart runs one of our own programs on a host: part NAME web …
@@ -126,7 +128,7 @@ func cmdPart(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := deadline(ts)
 	defer cancel()
 	out, err := runPart(ctx, ts, args)
-	verdict(ts, neg, out, err)
+	Verdict(ts, neg, out, err)
 }
 
 // cmdWeb opens a page on a host's own tab: web NAME get URL, web NAME press …
@@ -134,7 +136,7 @@ func cmdWeb(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := deadline(ts)
 	defer cancel()
 	out, err := runWeb(ctx, ts, args)
-	verdict(ts, neg, out, err)
+	Verdict(ts, neg, out, err)
 }
 
 func runWeb(ctx context.Context, ts *testscript.TestScript, args []string) (string, error) {

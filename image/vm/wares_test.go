@@ -1,0 +1,146 @@
+//go:build qemu
+
+package vm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stairgate/appliance/lab"
+	"stairgate/appliance/update/slots"
+	"stairgate/image/build"
+)
+
+// trialWords shorten the trial: an update is kept after ten healthy seconds, and
+// taken back after two minutes without.
+const trialWords = "stairgate.healthy=10s stairgate.deadline=120s"
+
+// wares makes images and updates, each once.
+type wares struct {
+	dir  string
+	keys string
+	made map[string]string
+}
+
+func newWares() (*wares, error) {
+	w := &wares{dir: filepath.Join(lab.ScratchDir(), "wares"), made: map[string]string{}}
+	w.keys = filepath.Join(w.dir, "keys")
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return w, build.MakeKeys(w.keys, "")
+}
+
+// ware is one thing to make.
+type ware struct {
+	board   slots.Board // amd64 if empty
+	version string
+	cmdline string // trialWords if empty
+	how     string // what is broken about it
+	release build.Release
+}
+
+func (a ware) options(ctx context.Context, w *wares) (o build.Options, err error) {
+	o = build.Options{Board: a.board, Version: a.version, Cmdline: a.cmdline, Keys: w.keys, Programs: map[string]string{}}
+	if o.Board == "" {
+		o.Board = slots.AMD64
+	}
+	if o.Cmdline == "" {
+		o.Cmdline = trialWords
+	}
+	switch a.how {
+	case "":
+	case "root panics":
+		o.Root, err = w.garbage("root", 1<<20, "")
+	case "kernel does not boot":
+		o.Kernel, err = w.garbage("kernel", 8<<20, "MZ")
+	case "init exits":
+		o.Programs["/gokrazy/init"], err = w.broken(ctx, "crash")
+	case "init hangs":
+		o.Programs["/gokrazy/init"], err = w.broken(ctx, "hang")
+	case "service crashes":
+		o.Programs["/user/appliance"], err = w.broken(ctx, "crash")
+	case "DHCP cannot bind":
+		if o.Programs["/user/appliance"], err = w.broken(ctx, "deaf"); err != nil {
+			return o, err
+		}
+		o.Programs["/user/real-appliance"], err = w.program(ctx, "stairgate/appliance")
+	default:
+		return o, fmt.Errorf("nothing is broken by %q", a.how)
+	}
+	return o, err
+}
+
+// image is a disk to flash, bundle an update.
+func (w *wares) image(a ware) (string, error) {
+	return w.once("image", a, ".img", func(ctx context.Context, o build.Options, out string) error {
+		_, err := build.Image(ctx, o, out)
+		return err
+	})
+}
+
+func (w *wares) bundle(a ware) (string, error) {
+	return w.once("bundle", a, ".bundle", func(ctx context.Context, o build.Options, out string) error {
+		_, err := build.Bundle(ctx, o, a.release, out)
+		return err
+	})
+}
+
+// must is for tests that can do nothing without the file.
+func must(t *testing.T) func(file string, err error) string {
+	return func(file string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+}
+
+func (w *wares) once(kind string, a ware, ending string, do func(ctx context.Context, o build.Options, out string) error) (string, error) {
+	key := fmt.Sprintf("%s %+v", kind, a)
+	if out := w.made[key]; out != "" {
+		return out, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	out := filepath.Join(w.dir, fmt.Sprintf("%s-%d%s", kind, len(w.made), ending))
+	o, err := a.options(ctx, w)
+	if err == nil {
+		err = do(ctx, o, out)
+	}
+	if err != nil {
+		return "", fmt.Errorf("making %s: %w", key, err)
+	}
+	w.made[key] = out
+	return out, nil
+}
+
+// program compiles a program for the image.
+func (w *wares) program(ctx context.Context, pkg string, flags ...string) (string, error) {
+	out := filepath.Join(w.dir, "program-"+strings.NewReplacer("/", "-", " ", "-").Replace(pkg+strings.Join(flags, "")))
+	args := append([]string{"build", "-trimpath", "-o", out}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
+	}
+	return out, nil
+}
+
+func (w *wares) broken(ctx context.Context, how string) (string, error) {
+	return w.program(ctx, "stairgate/image/vm/broken", "-ldflags=-X main.how="+how)
+}
+
+// garbage is a file that begins with head and is noise after it.
+func (w *wares) garbage(name string, size int, head string) (string, error) {
+	file := filepath.Join(w.dir, "garbage-"+name)
+	noise := head + strings.Repeat("not what it should be. ", size/23)
+	return file, os.WriteFile(file, []byte(noise), 0o644)
+}
