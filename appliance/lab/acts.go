@@ -48,15 +48,22 @@ func (l *Lab) SetupCode(ctx context.Context) (string, error) {
 	return code, nil
 }
 
-// HireTechnician plugs in the technician's laptop and sets the box up from it.
-func (l *Lab) HireTechnician(ctx context.Context) error {
+// PlugInLaptop joins the technician's laptop to the school's switch.
+func (l *Lab) PlugInLaptop(ctx context.Context) error {
 	laptop, err := l.Client(ctx, "laptop", School, LaptopMAC)
 	if err != nil {
 		return err
 	}
-	if _, err := laptop.Lease(ctx, "udhcpc"); err != nil {
+	_, err = laptop.Lease(ctx, "udhcpc")
+	return err
+}
+
+// HireTechnician plugs in the technician's laptop and sets the box up from it.
+func (l *Lab) HireTechnician(ctx context.Context) error {
+	if err := l.PlugInLaptop(ctx); err != nil {
 		return err
 	}
+	laptop := l.clients["laptop"]
 	code, err := l.SetupCode(ctx)
 	if err != nil {
 		return err

@@ -37,6 +37,13 @@ func (c *Console) Text() string { return c.from(0) }
 // Since is what this machine printed since it was switched on or last waited for.
 func (c *Console) Since() string { return c.from(c.mark) }
 
+// Skip forgets what was printed so far: Since and Wait begin after it.
+func (c *Console) Skip() {
+	if info, err := os.Stat(c.path); err == nil {
+		c.mark = int(info.Size())
+	}
+}
+
 func (c *Console) from(at int) string {
 	b, err := os.ReadFile(c.path)
 	if err != nil {

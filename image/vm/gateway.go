@@ -165,6 +165,9 @@ func (g *Gateway) Console() string {
 	return g.console.Text()
 }
 
+// ConsoleFile is where the serial console is written.
+func (g *Gateway) ConsoleFile() string { return g.console.path }
+
 // Logs is the end of the console.
 func (g *Gateway) Logs() string {
 	said, err := os.ReadFile(filepath.Join(g.Hardware.Dir, "qemu.log"))

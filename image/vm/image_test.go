@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func TestSmoke(t *testing.T) {
 	story.Play(t, story.Params{
 		Dir:  "testdata",
-		Slow: slowness(),
+		Slow: vm.Slowness(),
 		Gateway: func(string) (lab.Gateway, error) {
 			image, err := shelf.image(ware{version: "0.1.0"})
 			return &vm.Gateway{Image: image}, err
@@ -64,22 +64,22 @@ func cmdBundle(ts *testscript.TestScript, _ *lab.Lab, _ bool, args []string) {
 
 // cmdUpload gives the box a file on the page about updates: [!] upload FILE
 func cmdUpload(ts *testscript.TestScript, l *lab.Lab, neg bool, args []string) {
-	out, err := upload(context.Background(), l, ts.MkAbs(args[0]))
+	out, err := vm.Upload(context.Background(), l, ts.MkAbs(args[0]))
 	story.Verdict(ts, neg, out, err)
-	if neg && !errors.Is(err, errRefused) {
+	if neg && !errors.Is(err, vm.ErrRefused) {
 		ts.Fatalf("not refused, but: %v", err)
 	}
 }
 
 // cmdInstall has the box install a file now: install FILE
 func cmdInstall(ts *testscript.TestScript, l *lab.Lab, _ bool, args []string) {
-	ts.Check(install(context.Background(), l, ts.MkAbs(args[0])))
+	ts.Check(vm.Install(context.Background(), l, ts.MkAbs(args[0])))
 }
 
 // cmdTold waits until the page about updates says something: told 2m REGEXP
 func cmdTold(ts *testscript.TestScript, l *lab.Lab, neg bool, args []string) {
 	within, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	out, err := told(context.Background(), l, args[1], within)
+	out, err := vm.Told(context.Background(), l, args[1], within)
 	story.Verdict(ts, neg, out, err)
 }

@@ -4,7 +4,6 @@ package vm_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,19 +15,6 @@ import (
 	"stairgate/appliance/lab"
 	"stairgate/image/vm"
 )
-
-// slowness is how much longer everything may take than on the hardware the
-// limits are for.
-func slowness() int {
-	if vm.Accel() == "kvm" {
-		return 1
-	}
-	return 6
-}
-
-func limit(d time.Duration) time.Duration { return d * time.Duration(slowness()) }
-
-const admin = "https://192.168.77.1:8443"
 
 // rig is a nursery around a machine, with a technician who has set the box up.
 type rig struct {
@@ -69,7 +55,7 @@ func newRig(t *testing.T, image string) *rig {
 		r.Close()
 	})
 	r.ready()
-	ctx, done := context.WithTimeout(r.ctx, limit(time.Minute))
+	ctx, done := context.WithTimeout(r.ctx, vm.Limit(time.Minute))
 	defer done()
 	if err := r.HireTechnician(ctx); err != nil {
 		t.Fatal(err)
@@ -81,7 +67,7 @@ func newRig(t *testing.T, image string) *rig {
 // ready waits until the box answers.
 func (r *rig) ready() {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, limit(time.Minute))
+	ctx, cancel := context.WithTimeout(r.ctx, vm.Limit(time.Minute))
 	defer cancel()
 	if err := r.Ready(ctx); err != nil {
 		r.t.Fatal(err)
@@ -89,83 +75,12 @@ func (r *rig) ready() {
 }
 
 // page opens a page of the admin's, signing in if need be.
-func (r *rig) page(path string) (string, error) { return adminPage(r.ctx, r.Lab, path) }
-
-func adminPage(ctx context.Context, l *lab.Lab, path string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit(30*time.Second))
-	defer cancel()
-	laptop := l.Host("laptop")
-	out, err := laptop.Web(ctx, "get", admin+path)
-	if err == nil && strings.Contains(firstLine(out), "/login") {
-		if err := l.LogIn(ctx); err != nil {
-			return "", err
-		}
-		out, err = laptop.Web(ctx, "get", admin+path)
-	}
-	return out, err
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-// upload gives the box a file and returns what the page says.
-func upload(ctx context.Context, l *lab.Lab, file string) (string, error) {
-	if _, err := adminPage(ctx, l, "/update"); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit(2*time.Minute))
-	defer cancel()
-	out, err := l.Host("laptop").Web(ctx, "press", "Upload", "file="+file)
-	if strings.Contains(out, "There is a problem") || strings.Contains(out, "Error:") {
-		return out, errRefused
-	}
-	return out, err
-}
-
-var errRefused = errors.New("the box refused the file")
-
-// install uploads an update and has it installed now.
-func install(ctx context.Context, l *lab.Lab, file string) error {
-	out, err := upload(ctx, l, file)
-	if err != nil {
-		return fmt.Errorf("uploading: %w\n%s", err, out)
-	}
-	if out, err = told(ctx, l, "Ready to install", time.Minute); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit(time.Minute))
-	defer cancel()
-	if out, err = l.Host("laptop").Web(ctx, "press", "Install now"); err != nil {
-		return fmt.Errorf("installing: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// told waits until the page about updates says something.
-func told(ctx context.Context, l *lab.Lab, pattern string, within time.Duration) (string, error) {
-	re := regexp.MustCompile(pattern)
-	ctx, cancel := context.WithTimeout(ctx, limit(within))
-	defer cancel()
-	var page string
-	var err error
-	if lab.Until(ctx, func() bool {
-		page, err = adminPage(ctx, l, "/update")
-		return err == nil && re.MatchString(page)
-	}) != nil {
-		return page, fmt.Errorf("the page about updates never said %q (%v):\n%s", pattern, err, page)
-	}
-	return page, nil
-}
-
-// newest is the beginning of what the page says of the box itself.
-func runs(version string) string { return `(?s)Version ` + regexp.QuoteMeta(version) + `, built` }
+func (r *rig) page(path string) (string, error) { return vm.AdminPage(r.ctx, r.Lab, path) }
 
 // kept waits until a version has passed its trial.
 func (r *rig) kept(version string) {
 	r.t.Helper()
-	if _, err := told(r.ctx, r.Lab, `Version `+regexp.QuoteMeta(version)+` has been running since .* The trial passed at`, 2*time.Minute); err != nil {
+	if _, err := vm.Told(r.ctx, r.Lab, `Version `+regexp.QuoteMeta(version)+` has been running since .* The trial passed at`, 2*time.Minute); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -178,7 +93,7 @@ func (r *rig) sign(name string) bool {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, limit(30*time.Second))
+	ctx, cancel := context.WithTimeout(r.ctx, vm.Limit(30*time.Second))
 	defer cancel()
 	if _, err := phone.Lease(ctx, "udhcpc"); err != nil {
 		r.t.Fatal(err)
@@ -237,3 +152,21 @@ func (r *rig) online() {
 	}
 	r.ready()
 }
+
+// reason is what the page says was wrong.
+func reason(page string) string {
+	_, after, _ := strings.Cut(page, "There is a problem\n")
+	return vm.FirstLine(after)
+}
+
+// sentence is the line of the page with these words.
+func sentence(page, words string) string {
+	for line := range strings.Lines(page) {
+		if strings.Contains(line, words) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
+func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }

@@ -28,8 +28,11 @@ type wares struct {
 	made map[string]string
 }
 
-func newWares() (*wares, error) {
-	w := &wares{dir: filepath.Join(lab.ScratchDir(), "wares"), made: map[string]string{}}
+func newWares() (*wares, error) { return newWaresIn("wares") }
+
+// newWaresIn makes wares signed with keys of their own.
+func newWaresIn(name string) (*wares, error) {
+	w := &wares{dir: filepath.Join(lab.ScratchDir(), name), made: map[string]string{}}
 	w.keys = filepath.Join(w.dir, "keys")
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return nil, err
@@ -143,4 +146,13 @@ func (w *wares) garbage(name string, size int, head string) (string, error) {
 	file := filepath.Join(w.dir, "garbage-"+name)
 	noise := head + strings.Repeat("not what it should be. ", size/23)
 	return file, os.WriteFile(file, []byte(noise), 0o644)
+}
+
+// forget is for files that are not needed again: all of this lies in memory.
+func (w *wares) forget(file string) {
+	for key, out := range w.made {
+		if out == file {
+			delete(w.made, key)
+		}
+	}
 }
