@@ -108,23 +108,31 @@ func (h *Host) batch(ctx context.Context, lines ...string) error {
 // Do runs f in the host's network namespace: the sockets and files that f itself
 // opens (not another goroutine) are the host's.
 func (h *Host) Do(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread ends with this goroutine.
-		runtime.LockOSThread()
-		ns, err := os.Open(h.netns())
-		if err != nil {
-			done <- err
-			return
+	// The thread must come home and live on: the kernel kills the children of a
+	// thread that ends (Pdeathsig), and some of ours may have been started by it.
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer home.Close()
+	away, err := os.Open(h.netns())
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer away.Close()
+	if err := unix.Setns(int(away.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("entering %s: %w", h.Name, err)
+	}
+	defer func() {
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
 		}
-		defer ns.Close()
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("entering %s: %w", h.Name, err)
-			return
-		}
-		done <- f()
 	}()
-	return <-done
+	return f()
 }
 
 // close ends the host: the kernel takes its links with it.

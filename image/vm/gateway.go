@@ -18,6 +18,10 @@ type Gateway struct {
 	Size     int      // of the disk in MiB; 1024 if zero
 	Hardware Hardware // what is to be different from the usual
 
+	// Powered, if not nil, is called in the moment before the machine is switched
+	// on.
+	Powered func()
+
 	// Flashed is the disk; On makes it, if nobody has.
 	Flashed *Disk
 	// Machine is the running machine; nil while the power is off.
@@ -93,6 +97,9 @@ func (g *Gateway) PowerOn() error {
 		}
 		defer tap.Close() // QEMU has its own
 		hw.NICs = append(hw.NICs, NIC{MAC: c.mac, Tap: tap})
+	}
+	if g.Powered != nil {
+		g.Powered()
 	}
 	m, err := On(g.ctx, hw)
 	if err != nil {

@@ -91,6 +91,12 @@ func (q *qmp) answer() (qmpMessage, error) {
 
 // do runs one command.
 func (q *qmp) do(command string, args map[string]any) error {
+	_, err := q.ask(command, args)
+	return err
+}
+
+// ask runs one command and returns its answer.
+func (q *qmp) ask(command string, args map[string]any) (json.RawMessage, error) {
 	q.calls.Lock()
 	defer q.calls.Unlock()
 	request := map[string]any{"execute": command}
@@ -99,13 +105,14 @@ func (q *qmp) do(command string, args map[string]any) error {
 	}
 	b, err := json.Marshal(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := q.conn.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("QEMU %s: %w", command, err)
+		return nil, fmt.Errorf("QEMU %s: %w", command, err)
 	}
-	if _, err := q.answer(); err != nil {
-		return fmt.Errorf("%s: %w", command, err)
+	m, err := q.answer()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
 	}
-	return nil
+	return m.Return, nil
 }
