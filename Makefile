@@ -23,7 +23,7 @@ KEYS ?= bin/keys
 MKIMAGE = go run ./image/mkimage -board $(ARCH) -keys $(KEYS) $(if $(VERSION),-version $(VERSION)) $(if $(CMDLINE),-cmdline '$(CMDLINE)')
 
 .PHONY: help image test-image bundle keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
-	bench-dhcp bench-forward bench-dns bench-log fuzz
+	bench-dhcp bench-forward bench-dns bench-log bench-image smoke test-update soak qemu fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -33,14 +33,14 @@ run: deps-run assets ## bring up a nursery in miniature with the real gateway in
 	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived ./appliance/lab/nursery
 	@exec bin/nursery -bin bin
 
-test: deps-test assets check kernel stories ## everything: check, kernel tests, stories with real clients
+test: deps-test assets check kernel stories smoke ## everything: check, kernel tests, stories with real clients
 	@echo "test: all passed"
 
 check: deps-image assets ## formatting, vet, staticcheck, unit tests and goldens; needs no root
 	@echo "check: gofumpt, vet, staticcheck"
 	@bad=$$($(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "check: run 'make fmt', these are not formatted:"; echo "$$bad"; exit 1; }
-	@go vet -tags kernel,image ./...
-	@$(STATICCHECK) -tags kernel,image -checks all,-ST1000 ./...
+	@go vet -tags kernel,image,qemu,soak ./...
+	@$(STATICCHECK) -tags kernel,image,qemu,soak -checks all,-ST1000 ./...
 	@echo "check: unit tests and goldens"
 	@$(GOTEST) $(UNIT)
 
@@ -51,6 +51,27 @@ kernel: assets ## tests against this machine's kernel, in namespaces of their ow
 stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft and Chromium
 	@echo "stories: real clients, real gateway"
 	@$(GOTEST) -count=1 -timeout 12m ./appliance/lab/...
+
+# As many as -timeout allows, in turn: each has a virtual machine.
+VM = $(GOTEST) -count=1 -tags qemu
+
+smoke: deps-test assets ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one
+	@echo "smoke: the image in a virtual machine"
+	@$(VM) -timeout 30m -run '^TestSmoke$$' ./image/vm
+
+test-update: deps-test assets ## every update, refusal, way back and power cut; takes hours where the machine is emulated
+	@$(VM) -timeout 8h -run '^Test(Update|Power|Signed|Pi)' ./image/vm
+
+soak: deps-test assets ## 200 power cuts during updates, going on where it was ended: CUTS=200 SEED=1
+	@mkdir -p bin
+	@go test -v -count=1 -tags qemu,soak -timeout 0 -run '^TestSoak$$' ./image/vm -args -cuts $(or $(CUTS),200) -seed $(or $(SEED),0) -state $(CURDIR)/bin/soak.json
+
+qemu: deps-test image ## the image in a virtual machine, with its pages on 127.0.0.1: BLANK=1 for its first start
+	@go build -o bin/ ./image/qemu
+	@exec bin/qemu -image bin/stairgate-$(ARCH).img $(if $(BLANK),-blank)
+
+bench-image: deps-test assets ## the image beside a bare gokrazy system: size, start, memory, update
+	@go run ./image/benchimage
 
 build: assets ## the three programs, in bin/
 	@go build -o bin/ ./appliance ./dns/dnsd ./captive/captived

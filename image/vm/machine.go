@@ -125,9 +125,12 @@ func On(ctx context.Context, hw Hardware) (*Machine, error) {
 
 // Cut cuts the power: nothing in the machine hears of it.
 func (m *Machine) Cut() {
-	m.once.Do(func() { _ = m.cmd.Process.Kill() })
+	m.Kill()
 	<-m.done
 }
+
+// Kill is Cut without waiting until QEMU has given back its memory.
+func (m *Machine) Kill() { m.once.Do(func() { _ = m.cmd.Process.Kill() }) }
 
 // Done is closed when the machine is off.
 func (m *Machine) Done() <-chan struct{} { return m.done }

@@ -137,8 +137,9 @@ func TestSignedThenPowerCut(t *testing.T) {
 		}
 		line, err := bufio.NewReader(out).ReadString('\n')
 		seen := time.Now()
-		r.gateway.Cut()
+		r.gateway.Machine.Kill()
 		took := time.Since(seen)
+		r.gateway.Cut()
 		_ = press.Wait()
 		cancel()
 		if err != nil || !strings.HasPrefix(line, "200 ") {
