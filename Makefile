@@ -52,7 +52,7 @@ stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft a
 	@echo "stories: real clients, real gateway"
 	@$(GOTEST) -count=1 -timeout 12m ./appliance/lab/...
 
-# As many as -timeout allows, in turn: each has a virtual machine.
+# What has a virtual machine is behind a build tag: it is slow where that is emulated.
 VM = $(GOTEST) -count=1 -tags qemu
 
 smoke: deps-test assets ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one

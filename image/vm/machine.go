@@ -72,7 +72,7 @@ func On(ctx context.Context, hw Hardware) (*Machine, error) {
 	}
 	if hw.CPUs == 0 {
 		hw.CPUs = 2
-		if hw.Accel == "tcg" {
+		if hw.Accel == "tcg" || hw.Board == RPi {
 			hw.CPUs = 1 // a second one only waits for the first
 		}
 	}

@@ -57,6 +57,9 @@ func Prefill(ctx context.Context, dir, image string, size int, perm string) (str
 	return raw, parts[3].copyIn(raw, ext4)
 }
 
+// BootGUID is the GUID of an image's p1, by which its kernel finds the root.
+func BootGUID(ctx context.Context, image string) (string, error) { return uniqueGUID(ctx, image, 1) }
+
 // uniqueGUID asks sgdisk for a partition's own GUID.
 func uniqueGUID(ctx context.Context, raw string, number int) (string, error) {
 	out, err := exec.CommandContext(ctx, "sgdisk", "-i", strconv.Itoa(number), raw).Output()

@@ -17,9 +17,13 @@ import (
 	"stairgate/image/build"
 )
 
-// trialWords shorten the trial: an update is kept after ten healthy seconds, and
-// taken back after two minutes without.
-const trialWords = "stairgate.healthy=10s stairgate.deadline=120s"
+// trialWords shorten the trial: an update is kept after ten healthy seconds. What
+// cannot become healthy is taken back after a minute; what can has all the time
+// that a busy machine may need.
+const (
+	trialWords  = "stairgate.healthy=10s stairgate.deadline=10m"
+	brokenWords = "stairgate.healthy=10s stairgate.deadline=60s"
+)
 
 // wares makes images and updates, each once.
 type wares struct {
@@ -44,7 +48,7 @@ func newWaresIn(name string) (*wares, error) {
 type ware struct {
 	board   slots.Board // amd64 if empty
 	version string
-	cmdline string // trialWords if empty
+	cmdline string // those for the trial if empty
 	how     string // what is broken about it
 	release build.Release
 }
@@ -54,7 +58,11 @@ func (a ware) options(ctx context.Context, w *wares) (o build.Options, err error
 	if o.Board == "" {
 		o.Board = slots.AMD64
 	}
-	if o.Cmdline == "" {
+	switch {
+	case o.Cmdline != "":
+	case a.how != "":
+		o.Cmdline = brokenWords
+	default:
 		o.Cmdline = trialWords
 	}
 	switch a.how {
