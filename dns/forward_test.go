@@ -1,9 +1,11 @@
 package dns
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,9 +74,48 @@ func TestFailover(t *testing.T) {
 	if order[0] != first {
 		t.Errorf("when the penalty is over the order is %v, want that of the configuration", order)
 	}
-	c.upstreams.note(first, nil, time.Now())
+	c.upstreams.note(first, nil, time.Now(), time.Now())
 	if order, _ = c.upstreams.order([]netip.AddrPort{first, second.addr}, time.Now()); order[0] != first {
 		t.Errorf("a resolver that answered is still last: %v", order)
+	}
+}
+
+// Names whose owner never answers, which anybody can make up, do not put a resolver last
+// that answers everything else.
+func TestSlowNamesAreNoFailureOfTheResolver(t *testing.T) {
+	var list []netip.AddrPort
+	for range 2 {
+		u := newResolver(t, "good.example. 60 IN A 198.51.100.2")
+		u.answers(func(_ dns.ResponseWriter, r *dns.Msg) bool {
+			return strings.HasPrefix(r.Question[0].Name, "slow") // says nothing
+		})
+		list = append(list, u.addr)
+	}
+	u := newUpstreams()
+	resolve := func(ctx context.Context, name string) bool {
+		m, _ := u.resolve(ctx, passenger{member: true}, list, new(dns.Msg).SetQuestion(name, dns.TypeA))
+		return m != nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience+patience/2)
+	defer cancel()
+	var slow sync.WaitGroup
+	for i := range 2 * strikes {
+		slow.Go(func() {
+			if resolve(ctx, fmt.Sprintf("slow%d.example.", i)) {
+				t.Error("a name without an owner was answered")
+			}
+		})
+	}
+	school := time.NewTicker(50 * time.Millisecond)
+	defer school.Stop()
+	for ; ctx.Err() == nil; <-school.C {
+		if !resolve(t.Context(), "good.example.") {
+			t.Fatal("a good name was not answered")
+		}
+	}
+	slow.Wait()
+	if order, healthy := u.order(list, time.Now()); !healthy || order[0] != list[0] {
+		t.Errorf("the order is %v, all ailing: %v", order, !healthy)
 	}
 }
 

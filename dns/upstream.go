@@ -35,6 +35,7 @@ var (
 // a change: each question brings the list of its snapshot.
 type upstreams struct {
 	flights *flights
+	began   time.Time // times are kept as since then: nobody sets that clock
 
 	mu     sync.Mutex
 	health map[netip.AddrPort]*health
@@ -42,12 +43,13 @@ type upstreams struct {
 
 // health of one resolver.
 type health struct {
-	failed atomic.Int32 // in a row
-	until  atomic.Int64 // it is asked last until then; nanoseconds
+	failed   atomic.Int32 // in a row
+	until    atomic.Int64 // it is asked last until then; nanoseconds
+	answered atomic.Int64 // last time it did; nanoseconds
 }
 
 func newUpstreams() *upstreams {
-	return &upstreams{health: make(map[netip.AddrPort]*health), flights: newFlights()}
+	return &upstreams{began: time.Now(), health: make(map[netip.AddrPort]*health), flights: newFlights()}
 }
 
 // resolve asks the resolvers of list in turn. A nil message means that none gave an
@@ -72,8 +74,9 @@ func (u *upstreams) resolve(ctx context.Context, who passenger, list []netip.Add
 	var last error
 	for _, p := range rounds {
 		for _, addr := range order {
+			asked := time.Now()
 			m, err := exchange(ctx, addr, outgoing(r), p)
-			u.note(addr, err, time.Now())
+			u.note(addr, err, asked, time.Now())
 			switch {
 			case err != nil:
 				last = err
@@ -101,8 +104,7 @@ func unreachable(list []netip.AddrPort, err error) failure {
 	if len(list) > 1 {
 		who = fmt.Sprintf("The school's %d resolvers do", len(list))
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if isTimeout(err) {
 		return failure{dns.ExtendedErrorCodeNoReachableAuthority, who + " not answer. Is the broadband line up? No other resolver is asked."}
 	}
 	return failure{dns.ExtendedErrorCodeNetworkError, who + " not answer: the network says it cannot be reached. No other resolver is asked."}
@@ -113,7 +115,7 @@ func unreachable(list []netip.AddrPort, err error) failure {
 func (u *upstreams) order(list []netip.AddrPort, now time.Time) (order []netip.AddrPort, healthy bool) {
 	var ailing []netip.AddrPort
 	for _, a := range list {
-		if u.of(a).until.Load() > now.UnixNano() {
+		if u.of(a).until.Load() > u.at(now) {
 			ailing = append(ailing, a)
 		} else {
 			order = append(order, a)
@@ -122,18 +124,32 @@ func (u *upstreams) order(list []netip.AddrPort, now time.Time) (order []netip.A
 	return append(order, ailing...), len(order) > 0
 }
 
-// note remembers how a resolver did. One that failed gets a question again when its
-// time is over, and at once while no other is better.
-func (u *upstreams) note(addr netip.AddrPort, err error, now time.Time) {
+// note remembers how a resolver did with a question. One that failed gets a question
+// again when its time is over, and at once while no other is better. Silence is held
+// against the name and not against a resolver that answered others meanwhile: anybody
+// can make up names whose owner never answers.
+func (u *upstreams) note(addr netip.AddrPort, err error, asked, now time.Time) {
 	h := u.of(addr)
 	if err == nil {
 		h.failed.Store(0)
 		h.until.Store(0)
+		h.answered.Store(u.at(now))
 		return
 	}
-	if h.failed.Add(1) >= strikes {
-		h.until.Store(now.Add(penalty).UnixNano())
+	if isTimeout(err) && (h.answered.Load() > u.at(asked) || now.Sub(asked) < patience) {
+		return // nor was it given the time
 	}
+	if h.failed.Add(1) >= strikes {
+		h.until.Store(u.at(now.Add(penalty)))
+	}
+}
+
+// at is a time as health keeps it.
+func (u *upstreams) at(t time.Time) int64 { return int64(t.Sub(u.began)) }
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 func (u *upstreams) of(a netip.AddrPort) *health {
