@@ -85,10 +85,11 @@ func (b *batch) set(i, n int, in *batch, j int) {
 }
 
 // trySend sends the first n packets. One that cannot be sent (no route to the client any
-// more) is lost, as packets are, and does not hold up the others.
+// more, no room in the buffer) is lost, as packets are, and holds up neither the others
+// nor the worker.
 func (b *batch) trySend(fd int) error {
 	for from := 0; from < b.n; {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[from])), uintptr(b.n-from), 0, 0, 0)
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[from])), uintptr(b.n-from), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			from += int(n)

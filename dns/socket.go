@@ -69,14 +69,16 @@ func (k *udpSocket) use(f func(fd int) error) (ok bool, err error) {
 	return !k.closed.Load(), err
 }
 
-// writeTo sends one packet.
+// writeTo sends one packet, or says that there is no room for it. It never waits: a
+// goroutine that waits here keeps a thread, and there are as many goroutines as
+// questions.
 func (k *udpSocket) writeTo(b []byte, to net.Addr) error {
 	u, isUDP := to.(*net.UDPAddr)
 	if !isUDP || u.IP.To4() == nil {
 		return fmt.Errorf("%v is no address to send to", to)
 	}
 	ok, err := k.use(func(fd int) error {
-		return unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Port: u.Port, Addr: [4]byte(u.IP.To4())})
+		return unix.Sendto(fd, b, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Port: u.Port, Addr: [4]byte(u.IP.To4())})
 	})
 	if !ok {
 		return net.ErrClosed
