@@ -263,13 +263,38 @@ func TestLogIsBounded(t *testing.T) {
 	for range flood {
 		c.ask(t, "staff", "www.bet365.com", dns.TypeA)
 	}
-	if len(c.rows) != logAllowed || lost != flood-logAllowed {
+	if len(c.rows) != logAllowed-logKept || lost != flood-len(c.rows) {
 		t.Errorf("%d rows, %d lost of %d", len(c.rows), lost, flood)
 	}
 	c.wait(time.Second)
+	before := len(c.rows)
 	c.ask(t, "staff", "www.bet365.com", dns.TypeA)
-	if len(c.rows) != logAllowed+1 {
+	if len(c.rows) != before+1 {
 		t.Error("a second later nothing is logged")
+	}
+}
+
+// A flood from one device, or from devices nobody knows, hides nothing of what another
+// device asks, by either way.
+func TestAFloodHidesNobody(t *testing.T) {
+	u := newResolver(t, "a.example. 3600 IN A 198.51.100.80")
+	c := newChain(t, nursery(u.addr))
+	for _, fast := range []bool{true, false} {
+		c.fast = fast
+		c.wait(time.Minute)
+		for range 2 * logAllowed {
+			c.mayLog(people["staff"], true, c.opt.Now())
+		}
+		for i := range 8 * logAllowed {
+			c.mayLog(netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}), false, c.opt.Now())
+		}
+		for i := range logModest / 2 {
+			before := len(c.rows)
+			c.ask(t, "child", "www.bet365.com", dns.TypeA)
+			if len(c.rows) != before+1 {
+				t.Fatalf("fast %v: question %d is not in the log", fast, i)
+			}
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func (w *worker) answer(v *view, b []byte, from netip.Addr, now time.Time, out [
 		w.s.counts.limited.Add(1)
 		return w.refuse(b, out)
 	}
-	if !w.s.mayLog(now) {
+	if !w.s.mayLog(who.client.Addr, !quarantined, now) {
 		return n
 	}
 	w.s.log(edge.Query{

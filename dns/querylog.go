@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"stairgate/config/edge"
+	"stairgate/config/identity"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
@@ -26,7 +27,7 @@ func (p querylogPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *d
 	// client will see.
 	answered, act := dns.RcodeServerFailure, actionError
 	defer func() {
-		if !p.s.mayLog(q.now) {
+		if !p.s.mayLog(q.client.Addr, q.class == identity.Admitted, q.now) {
 			return
 		}
 		p.s.log(edge.Query{

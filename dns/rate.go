@@ -45,17 +45,22 @@ func (l *limiter) allow(a netip.Addr, now time.Time) bool {
 // take takes one at now, of allowed a second and as many at once; the zero bucket is
 // full.
 func (b *bucket) take(now time.Time, allowed float64) bool {
-	left := min(b.left+now.Sub(b.at).Seconds()*allowed, allowed)
-	if b.at.IsZero() {
-		left = allowed
-	}
-	// A clock that was set back adds nothing, and takes nothing away.
-	b.left, b.at = max(left, min(b.left, allowed)), now
+	b.left, b.at = b.has(now, allowed), now
 	if b.left < 1 {
 		return false
 	}
 	b.left--
 	return true
+}
+
+// has is how many there are at now.
+func (b *bucket) has(now time.Time, allowed float64) float64 {
+	if b.at.IsZero() {
+		return allowed
+	}
+	left := min(b.left+now.Sub(b.at).Seconds()*allowed, allowed)
+	// A clock that was set back adds nothing, and takes nothing away.
+	return max(left, min(b.left, allowed))
 }
 
 // sweep forgets clients whose buckets are full again, at most once a second, and
