@@ -1,7 +1,8 @@
 // Package crowd shares a bounded number of connections fairly between the
-// addresses they come from: when there is no room, the address that holds most
-// loses its oldest idle one, so that no crowd of idle connections keeps somebody
-// out. Safe for any number of goroutines.
+// addresses they come from: when there is no room, an address that holds its share
+// or more loses its oldest idle one, so that no crowd of idle connections keeps
+// somebody out, and none cuts off somebody who is being answered. Safe for any
+// number of goroutines.
 package crowd
 
 import (
@@ -82,17 +83,8 @@ func (c *Crowd) enter(m *conn) (victim *conn, ok bool) {
 			return nil, false
 		}
 	case c.n >= c.all:
-		most := mine
-		for _, theirs := range c.clients {
-			if len(theirs) > len(most) {
-				most = theirs
-			}
-		}
-		if len(most) <= len(mine) {
+		if victim = c.largest(len(mine)); victim == nil {
 			return nil, false // nobody has more than the one that comes
-		}
-		if victim = idle(most); victim == nil {
-			victim = most[0]
 		}
 	}
 	if victim != nil {
@@ -101,6 +93,36 @@ func (c *Crowd) enter(m *conn) (victim *conn, ok bool) {
 	c.clients[m.from] = append(c.clients[m.from], m)
 	c.n++
 	return victim, true
+}
+
+// largest finds the connection that goes for the sake of an address with a number of
+// them: the oldest idle one of the address that has most, among those that have their
+// share or more. Whoever makes up many addresses could otherwise keep each just below
+// that of somebody who signs in with a handful. Where none is idle, the oldest of all
+// the largest has, if that is more than twice what the one that comes would have.
+func (c *Crowd) largest(than int) *conn {
+	var most []*conn
+	var waits *conn
+	held := 0 // by the address of waits
+	for _, theirs := range c.clients {
+		n := len(theirs)
+		if n > than && n > len(most) {
+			most = theirs
+		}
+		if n <= than || n <= held || n < c.n/len(c.clients) {
+			continue
+		}
+		if m := idle(theirs); m != nil {
+			waits, held = m, n
+		}
+	}
+	switch {
+	case waits != nil:
+		return waits
+	case len(most) > 2*(than+1) || than == 0 && most != nil:
+		return most[0]
+	}
+	return nil
 }
 
 // idle is the oldest connection on which nothing is being answered.

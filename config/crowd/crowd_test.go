@@ -14,15 +14,23 @@ import (
 // serve runs an HTTP server behind a crowd; "/slow" answers when told to.
 func serve(t *testing.T, c *Crowd) (addr string, slow chan struct{}) {
 	t.Helper()
+	slow = make(chan struct{})
+	return serveSlow(t, c, func() {
+		slow <- struct{}{}
+		<-slow
+	}), slow
+}
+
+// serveSlow is serve where wait is called before "/slow" is answered.
+func serveSlow(t *testing.T, c *Crowd, wait func()) (addr string) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow = make(chan struct{})
 	srv := &http.Server{ConnState: c.Note, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
-			slow <- struct{}{}
-			<-slow
+			wait()
 		}
 		_, _ = io.WriteString(w, "here")
 	})}
@@ -32,7 +40,7 @@ func serve(t *testing.T, c *Crowd) (addr string, slow chan struct{}) {
 		_ = srv.Close()
 		<-done
 	})
-	return ln.Addr().String(), slow
+	return ln.Addr().String()
 }
 
 func dial(t *testing.T, source, addr string) net.Conn {
@@ -130,6 +138,38 @@ func TestWhatIsBeingAnsweredStays(t *testing.T) {
 	slow <- struct{}{}
 	if !<-answered {
 		t.Error("an answer was cut off")
+	}
+}
+
+// Somebody who makes up addresses, with fewer connections at each than a phone that is
+// signing in has, does not get that phone cut off while it is answered.
+func TestMadeUpAddressesCutOffNobodyWhoIsAnswered(t *testing.T) {
+	const phone = 3
+	c := New(phone+2*20, every(12))
+	asked, release := make(chan struct{}), make(chan struct{})
+	addr := serveSlow(t, c, func() {
+		asked <- struct{}{}
+		<-release
+	})
+	answered := make(chan bool)
+	for range phone {
+		conn := dial(t, "127.0.1.1", addr)
+		go func() { answered <- ask(t, conn, "/slow") }()
+		<-asked
+	}
+	for i := range 60 {
+		for range 2 {
+			dial(t, fmt.Sprintf("127.0.3.%d", i+1), addr)
+		}
+	}
+	if !ask(t, dial(t, "127.0.2.1", addr), "/") {
+		t.Error("somebody new is not answered")
+	}
+	close(release)
+	for range phone {
+		if !<-answered {
+			t.Error("an answer was cut off")
+		}
 	}
 }
 
