@@ -13,6 +13,9 @@ const (
 	// longAbsence is the most that is believed after a while: longer than any
 	// holiday, and than the longest time anything here is kept for.
 	longAbsence = 400 * 24 * time.Hour
+	// firstLook is how long the clock of a new box must have gone on before what it
+	// shows is remembered: until a time server is reached it may show anything.
+	firstLook = 10 * time.Minute
 	// steadyTime is that while: a network time server has put a wrong clock right
 	// long before.
 	steadyTime = 6 * time.Hour
@@ -63,6 +66,9 @@ func (db *DB) MayForget(now, built time.Time, steady time.Duration) (bool, error
 		}
 	} else if now.After(floor) {
 		floor = now // a new box: there is nothing to compare with, and nothing to lose
+	}
+	if !ok && steady < firstLook {
+		return true, nil
 	}
 	believed, next := believe(floor, now, steady)
 	if next.Before(built) {

@@ -89,6 +89,30 @@ func TestAJumpAheadForgetsNothing(t *testing.T) {
 	}
 }
 
+// A box without a battery clock starts somewhere in the past and is put right minutes
+// later: on a new one that is no jump to be told of.
+func TestANewBoxIsPutRight(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	built := c.Now()
+	db := openClean(t, t.TempDir(), c)
+	for _, ahead := range []time.Duration{-10 * 365 * 24 * time.Hour, 10*365*24*time.Hour + 90*24*time.Hour} {
+		c.Advance(ahead)
+		if ok, err := db.MayForget(c.Now(), built, 0); err != nil || !ok {
+			t.Errorf("%v: the clock of a new box is not believed: %v", c.Now(), err)
+		}
+	}
+	// From then on it is one.
+	c.Advance(firstLook)
+	if ok, err := db.MayForget(c.Now(), built, firstLook); err != nil || !ok {
+		t.Errorf("%v, %v", ok, err)
+	}
+	c.Advance(60 * 24 * time.Hour)
+	if ok, err := db.MayForget(c.Now(), built, 0); err != nil || ok {
+		t.Errorf("two months ahead: %v, %v", ok, err)
+	}
+}
+
 // A session that was over stays over when the clock is put back.
 func TestAClockPutBackBringsNothingToLife(t *testing.T) {
 	t.Parallel()
