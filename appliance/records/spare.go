@@ -16,6 +16,8 @@ var (
 	errNoCard = errors.New("the records are a copy in memory, because the storage cannot be written")
 	// errForeign says that a copy does not continue the records on the storage.
 	errForeign = errors.New("the copy does not continue the records on the storage")
+	// errCard says that the storage failed and not the copy.
+	errCard = errors.New("the storage takes a file and not the records")
 )
 
 // OpenOrCopy opens the records in dir. Where the storage cannot be written, or
@@ -26,12 +28,17 @@ var (
 // that can write there. The error is of records in use by another process, or of
 // a machine without memory.
 func OpenOrCopy(dir, spare string, now func() time.Time) (*DB, []string, error) {
-	alarms := putBack(dir, spare, now)
-	db, more, err := Open(dir, now)
-	if err == nil || errors.Is(err, unix.EWOULDBLOCK) {
-		return db, append(alarms, more...), err
+	alarms, reason := putBack(dir, spare, now)
+	if errors.Is(reason, unix.EWOULDBLOCK) {
+		return nil, nil, reason
 	}
-	reason := err
+	if reason == nil {
+		db, more, err := Open(dir, now)
+		if err == nil || errors.Is(err, unix.EWOULDBLOCK) {
+			return db, append(alarms, more...), err
+		}
+		reason = err
+	}
 	if err := os.MkdirAll(spare, 0o700); err != nil {
 		return nil, nil, errors.Join(reason, fmt.Errorf("making the directory of the copy: %w", err))
 	}
@@ -41,7 +48,7 @@ func OpenOrCopy(dir, spare string, now func() time.Time) (*DB, []string, error) 
 			alarms = append(alarms, "The records on the storage card cannot be read: until the card is replaced the box knows no device and nobody is let in.")
 		}
 	}
-	db, more, err = openIn(spare, now, migrations(), dir)
+	db, more, err := openIn(spare, now, migrations(), dir)
 	if err != nil {
 		return nil, nil, errors.Join(reason, fmt.Errorf("opening a copy of the records in memory: %w", err))
 	}
@@ -63,22 +70,31 @@ func copyRecords(dir, spare string) error {
 }
 
 // putBack puts what a copy in spare holds into dir, if dir can be written again.
-// The records there are replaced only when the copy continues them.
-func putBack(dir, spare string, now func() time.Time) (alarms []string) {
+// The records there are replaced only when the copy continues them. The error is of
+// a card that failed meanwhile, or of records in use; the copy is kept then, because
+// on the card a device that was taken off the network is still on it.
+func putBack(dir, spare string, now func() time.Time) (alarms []string, err error) {
 	if _, err := os.Lstat(filepath.Join(spare, "records.db")); err != nil || os.MkdirAll(dir, 0o700) != nil || CanWrite(dir) != nil {
-		return nil
+		return nil, nil
 	}
-	if err := replaceByCopy(dir, spare, now); err != nil {
-		return []string{"What was done while the storage card could not be written is lost (" + err.Error() + "). Look through the devices: one that was taken off the network meanwhile must be taken off again."}
+	switch err := replaceByCopy(dir, spare, now); {
+	case errors.Is(err, errCard):
+		return []string{"The storage card can be written again, but what was done meanwhile cannot be put on it (" + err.Error() + "). The box works on in memory, lets nobody new in, and tries again. Replace the card."}, err
+	case err != nil:
+		return []string{"What was done while the storage card could not be written is lost (" + err.Error() + "). Look through the devices: one that was taken off the network meanwhile must be taken off again."}, nil
 	}
-	return []string{"The storage card can be written again. What was done meanwhile is on it now. Replace the card soon all the same: it will fail again."}
+	return []string{"The storage card can be written again. What was done meanwhile is on it now. Replace the card soon all the same: it will fail again."}, nil
 }
 
 func replaceByCopy(dir, spare string, now func() time.Time) (err error) {
-	defer func() { err = errors.Join(err, os.RemoveAll(spare)) }()
+	defer func() {
+		if !errors.Is(err, errCard) {
+			err = errors.Join(err, os.RemoveAll(spare))
+		}
+	}()
 	head, err := headOf(dir, now, func(*DB) error { return nil })
 	if err != nil {
-		return err
+		return errors.Join(errCard, err)
 	}
 	_, err = headOf(spare, now, func(db *DB) error {
 		same, ok, err := one(db.file, scanEvent, eventColumns+`WHERE seq = ?`, head.Seq)
@@ -98,12 +114,15 @@ func replaceByCopy(dir, spare string, now func() time.Time) (err error) {
 		}
 	}
 	if err := copyFile(filepath.Join(spare, "records.db"), filepath.Join(dir, "records.db")); err != nil {
-		return err
+		return errors.Join(errCard, err)
 	}
 	if err := copyFile(filepath.Join(spare, "audit.head"), filepath.Join(dir, "audit.head")); err != nil && !isMissing(err) {
-		return err
+		return errors.Join(errCard, err)
 	}
-	return syncDir(filepath.Join(dir, "records.db"))
+	if err := syncDir(filepath.Join(dir, "records.db")); err != nil {
+		return errors.Join(errCard, err)
+	}
+	return nil
 }
 
 // headOf opens the records in dir, has check look at them and closes them again.

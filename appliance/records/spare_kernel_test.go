@@ -102,6 +102,45 @@ func TestReadOnlyDisk(t *testing.T) {
 	must(t, db.Close())
 }
 
+// A card that takes a probe and fails with the next write: the copy is not given up for
+// what the card held before.
+func TestCardThatFailsAgain(t *testing.T) {
+	t.Parallel()
+	c, disk, spare := newClock(), small(t), filepath.Join(t.TempDir(), "spare")
+	dir := filepath.Join(disk, "records")
+	db := openClean(t, dir, c)
+	_, _, err := db.Sign(signIn(c, "Jane Doe", macA))
+	must(t, err)
+	must(t, db.Close())
+	remount(t, disk, syscall.MS_RDONLY)
+	db, _, err = OpenOrCopy(dir, spare, c.Now)
+	must(t, err)
+	must(t, db.Revoke("tess", macA, "lost"))
+	must(t, db.Close())
+
+	remount(t, disk, 0)
+	inTheWay := filepath.Join(dir, "records.db.new")
+	must(t, os.Mkdir(inTheWay, 0o700))
+	must(t, os.WriteFile(filepath.Join(inTheWay, "x"), nil, 0o600))
+	db, alarms, err := OpenOrCopy(dir, spare, c.Now)
+	must(t, err)
+	if !db.OnCopy() || len(alarms) != 1 || !strings.Contains(alarms[0], "cannot be put on it") {
+		t.Errorf("on a copy: %v, alarms %q", db.OnCopy(), alarms)
+	}
+	if d, _, err := db.Device(macA); err != nil || d.State != Revoked {
+		t.Errorf("the revocation was lost: %+v, %v", d, err)
+	}
+	must(t, db.Close())
+
+	must(t, os.RemoveAll(inTheWay))
+	db, _, err = OpenOrCopy(dir, spare, c.Now)
+	must(t, err)
+	defer db.Close()
+	if d, _, err := db.Device(macA); err != nil || d.State != Revoked || db.OnCopy() {
+		t.Errorf("afterwards: %+v, on a copy: %v, %v", d, db.OnCopy(), err)
+	}
+}
+
 // A copy that does not continue what the card holds never replaces it: a card
 // from another box was put in.
 func TestCopyOfAnotherCard(t *testing.T) {
