@@ -72,7 +72,7 @@ func (z *zone) crowded(m identity.MAC, now time.Time) bool {
 }
 
 // keep is how many addresses are kept for known devices that have none here; at
-// most half of the pool, as most of those may never come.
+// most half of those that are not reserved, as most of the devices may never come.
 func (z *zone) keep(now time.Time) int {
 	if z.Open {
 		return 0
@@ -85,7 +85,21 @@ func (z *zone) keep(now time.Time) int {
 			n++
 		}
 	}
-	return min(n, z.size/2)
+	if n == 0 {
+		return 0
+	}
+	return min(n, z.shared()/2)
+}
+
+// shared counts the addresses of the pool that are no device's own.
+func (z *zone) shared() (n int) {
+	for i := range z.size {
+		a := fromInt(z.first + uint32(i))
+		if _, kept := z.reserved[a]; !kept && !z.special(a) {
+			n++
+		}
+	}
+	return n
 }
 
 // free counts the addresses of the pool that nobody holds, waits for or uses.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
+	"stairgate/config"
 	"stairgate/config/identity"
 	"stairgate/dhcp"
 )
@@ -88,10 +89,17 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	}
 	open := ten()
 	open.Open = true
+	// Six of ten are devices' own: strangers get half of what is left, not nothing.
+	reserved := ten()
+	for i := range 6 {
+		reserved.Reservations = append(reserved.Reservations, config.Reservation{MAC: mac(500 + i), Addr: netip.AddrFrom4([4]byte{192, 168, 77, byte(104 + i)})})
+	}
+	one, two := ten(), ten()
+	one.To, two.To = one.From, two.From.Next()
 	for _, c := range []struct {
 		subnet dhcp.Subnet
 		want   int
-	}{{ten(), 5}, {open, 10}} {
+	}{{ten(), 5}, {open, 10}, {reserved, 2}, {one, 1}, {two, 1}} {
 		bubble(t, c.subnet, func(b *bench) {
 			b.Know(dhcp.Standing{Known: known})
 			got := 0
