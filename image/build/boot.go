@@ -82,6 +82,10 @@ func bootFiles(board slots.Board, firmware string, entry map[string][]byte, slot
 			return nil, fmt.Errorf("the boot loader is missing; install the Debian package systemd-boot-efi: %w", err)
 		}
 		t.file("EFI/BOOT/BOOTX64.EFI", loader, 0o644)
+		// When a kernel cannot even be loaded, the loader gives up and the firmware
+		// looks for something else to start. Where that is its shell, this makes it
+		// begin again, so that the tries are used up and the other slot has its turn.
+		t.put("startup.nsh", node{mode: 0o644, data: []byte("reset\r\n")})
 		return t, nil
 	}
 	for _, pattern := range []string{"bootcode.bin", "start*.elf", "fixup*.dat"} {

@@ -124,7 +124,7 @@ func TestUpdateFallsBack(t *testing.T) {
 		t.Fatal("the signature was not taken")
 	}
 	for i, how := range []string{
-		"root panics", "init exits", "init hangs", "service crashes", "DHCP cannot bind", "kernel does not boot",
+		"kernel does not boot", "kernel is corrupt", "root panics", "init exits", "init hangs", "service crashes", "DHCP cannot bind",
 	} {
 		version := fmt.Sprintf("0.2.%d", i)
 		file := must(t)(shelf.bundle(ware{version: version, how: how}))

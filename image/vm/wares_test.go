@@ -3,6 +3,7 @@
 package vm_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -71,6 +72,8 @@ func (a ware) options(ctx context.Context, w *wares) (o build.Options, err error
 		o.Root, err = w.garbage("root", 1<<20, "")
 	case "kernel does not boot":
 		o.Kernel, err = w.garbage("kernel", 8<<20, "MZ")
+	case "kernel is corrupt":
+		o.Kernel, err = w.corruptKernel(ctx)
 	case "init exits":
 		o.Programs["/gokrazy/init"], err = w.broken(ctx, "crash")
 	case "init hangs":
@@ -163,4 +166,20 @@ func (w *wares) forget(file string) {
 			delete(w.made, key)
 		}
 	}
+}
+
+// corruptKernel is the real kernel with noise in the middle of what it has to
+// unpack: firmware and loader take it for a good one.
+func (w *wares) corruptKernel(ctx context.Context) (string, error) {
+	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/gokrazy/kernel.amd64").Output()
+	if err != nil {
+		return "", fmt.Errorf("looking for the kernel: %w", err)
+	}
+	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(module)), "vmlinuz"))
+	if err != nil {
+		return "", err
+	}
+	copy(b[len(b)/2:], bytes.Repeat([]byte("noise"), 1000))
+	file := filepath.Join(w.dir, "corrupt-kernel")
+	return file, os.WriteFile(file, b, 0o644)
 }
