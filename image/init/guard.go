@@ -29,7 +29,7 @@ type feeder interface{ Ping() error }
 // judge knows the running version's standing; system, outside tests.
 type judge interface {
 	onTrial() (bool, error)
-	markBad() error
+	markBad() error // errKept: it is not on trial any more
 }
 
 // guard is the loop that decides whether the box goes on.
@@ -43,6 +43,7 @@ type guard struct {
 	screens   []string
 
 	trial    bool
+	known    bool          // the boot partition has answered once
 	asked    time.Duration // when the boot partition was asked last
 	counted  bool          // this silence is written down
 	restarts int
@@ -74,6 +75,11 @@ func (g *guard) turn(up time.Duration) {
 		g.again("the box starts again, as asked", argument)
 		return
 	}
+	if !g.known {
+		// A partition that could not be read at the start: a trial nobody knows of
+		// would never end.
+		g.refresh(up)
+	}
 	f := policy.Facts{Uptime: up, Alive: alive(g.aliveFile()), Trial: g.trial, Deadline: g.sys.deadline, Restarts: g.restarts}
 	g.life(f)
 	d := policy.Decide(f, g.counted)
@@ -102,7 +108,13 @@ func (g *guard) turn(up time.Duration) {
 		g.again(d.Why, "")
 	case policy.GiveUp:
 		log.Print(d.Why)
-		if err := g.judge.markBad(); err != nil {
+		err := g.judge.markBad()
+		if errors.Is(err, errKept) {
+			log.Print(err)
+			g.trial = false
+			break
+		}
+		if err != nil {
 			log.Printf("this version cannot be marked as bad: %v", err)
 		}
 		g.again(d.Why, "")
@@ -147,7 +159,7 @@ func (g *guard) refresh(up time.Duration) bool {
 		log.Printf("whether this version is on trial cannot be told: %v", err)
 		return false
 	}
-	g.trial = trial
+	g.trial, g.known = trial, true
 	return true
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -302,11 +303,27 @@ func never(t *testing.T) func(string, string) {
 	return func(why, _ string) { t.Errorf("the box starts again: %s", why) }
 }
 
-// bench stands in for the boot partition.
-type bench struct{ trial, bad bool }
+// bench stands in for the boot partition, which does not answer the first
+// silent times.
+type bench struct {
+	trial, bad, kept bool
+	silent           int
+}
 
-func (b *bench) onTrial() (bool, error) { return b.trial, nil }
-func (b *bench) markBad() error         { b.bad = true; return nil }
+func (b *bench) onTrial() (bool, error) {
+	if b.silent--; b.silent >= 0 {
+		return false, errors.New("the card is slow")
+	}
+	return b.trial, nil
+}
+
+func (b *bench) markBad() error {
+	if b.kept {
+		return errKept
+	}
+	b.bad = true
+	return nil
+}
 
 // A version that nobody committed is marked and left at its deadline; one that
 // was committed meanwhile is not, though the guard had noted the trial.
@@ -333,11 +350,74 @@ func TestTrialEnds(t *testing.T) {
 	}
 }
 
+// A boot partition that cannot be read when the guard begins is asked again: a
+// version on trial must not stay because nobody noticed.
+func TestTrialEndsThoughNoticedLate(t *testing.T) {
+	b, dir, again := &bench{trial: true, silent: 3}, t.TempDir(), ""
+	g := &guard{
+		run: dir, perm: dir, sys: system{deadline: 2 * time.Minute}, judge: b, greeted: true, kept: time.Hour,
+		again: func(why, _ string) { again = why },
+	}
+	g.refresh(time.Second)
+	for up := 2 * time.Second; up < 3*time.Minute && again == ""; up += time.Second {
+		g.turn(up)
+	}
+	if again == "" || !b.bad {
+		t.Errorf("marked bad %v, started again because %q", b.bad, again)
+	}
+}
+
+// The appliance commits between the guard's question and its verdict.
+func TestKeptInTheLastMoment(t *testing.T) {
+	b, dir := &bench{trial: true, kept: true}, t.TempDir()
+	g := &guard{run: dir, perm: dir, sys: system{deadline: time.Minute}, judge: b, greeted: true, kept: time.Hour, again: never(t)}
+	for up := time.Second; up < 2*time.Minute; up += time.Second {
+		write(t, g.aliveFile(), fmt.Sprintf(`{"uptime":%f}`, up.Seconds()))
+		g.turn(up)
+	}
+	if g.trial {
+		t.Error("the guard still takes it for a trial")
+	}
+}
+
+// What is on trial is struck out; what was committed is not.
+func TestOnlyATrialIsGivenUp(t *testing.T) {
+	for _, board := range []slots.Board{slots.AMD64, slots.RPi} {
+		const guid = "60c24cc1-f3f9-427a-8199-2e18c40c0001"
+		dir := t.TempDir()
+		first, err := slots.Initial(board, guid, "0.4.0", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range first {
+			write(t, filepath.Join(dir, name), string(text))
+		}
+		boot, err := slots.Open(board, slots.Dir(dir), guid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := system{board: board, slot: slots.B}
+		if err := errors.Join(boot.Arm(slots.B, "0.5.0", ""), s.giveUp(boot)); err != nil {
+			t.Errorf("%s: %v", board, err)
+		}
+		if err := errors.Join(boot.Drop(slots.B), boot.Arm(slots.B, "0.5.0", ""), boot.Commit(slots.B)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.giveUp(boot); !errors.Is(err, errKept) {
+			t.Errorf("%s: a committed version was given up: %v", board, err)
+		}
+		state, err := boot.State()
+		if err != nil || state.Next != slots.B || !state.Committed(slots.B) {
+			t.Errorf("%s: %+v, %v", board, state, err)
+		}
+	}
+}
+
 // A request is carried out with the word the board's firmware wants.
 func TestRequestedRestart(t *testing.T) {
 	for board, want := range map[slots.Board]string{slots.RPi: "0 tryboot", slots.AMD64: ""} {
 		dir, argument := t.TempDir(), "none"
-		g := &guard{run: dir, perm: dir, sys: system{board: board, deadline: time.Hour}, again: func(_, a string) { argument = a }}
+		g := &guard{run: dir, perm: dir, sys: system{board: board, deadline: time.Hour}, known: true, again: func(_, a string) { argument = a }}
 		write(t, g.requestFile(), `{"tryboot":true}`)
 		g.turn(time.Minute)
 		if argument != want {
@@ -352,7 +432,7 @@ func TestUncountedRestartIsNotDone(t *testing.T) {
 	dir := t.TempDir()
 	g := &guard{
 		dog: &d, run: dir, perm: filepath.Join(dir, "not mounted"), sys: system{deadline: time.Hour},
-		again: never(t), asked: 1, greeted: true, kept: time.Hour, // nothing else is its business here
+		again: never(t), known: true, greeted: true, kept: time.Hour, // nothing else is its business here
 	}
 	for up := policy.Grace; up < 10*time.Minute; up += time.Second {
 		g.turn(up)
@@ -367,7 +447,7 @@ func TestUncountedRestartIsNotDone(t *testing.T) {
 func TestSilenceIsCounted(t *testing.T) {
 	var d dog
 	dir := t.TempDir()
-	g := &guard{dog: &d, run: dir, perm: dir, sys: system{deadline: time.Hour}, again: never(t), asked: 1, greeted: true, kept: time.Hour}
+	g := &guard{dog: &d, run: dir, perm: dir, sys: system{deadline: time.Hour}, again: never(t), known: true, greeted: true, kept: time.Hour}
 	lives := func(at time.Duration) {
 		write(t, g.aliveFile(), fmt.Sprintf(`{"uptime":%f,"healthy":true}`, at.Seconds()))
 	}

@@ -65,9 +65,24 @@ func (s system) onTrial() (trial bool, err error) {
 	return <-answer, nil
 }
 
-// markBad takes the running slot out of the choice.
+// errKept is the answer where the appliance was faster.
+var errKept = errors.New("this version was kept in the last moment and stays")
+
+// markBad takes the running slot out of the choice, unless it was committed:
+// the lock on the boot partition decides who of the two was first.
 func (s system) markBad() error {
-	return s.withBoot("marking this version as bad", func(b slots.Boot) error { return b.MarkBad(s.slot) })
+	return s.withBoot("marking this version as bad", s.giveUp)
+}
+
+func (s system) giveUp(b slots.Boot) error {
+	state, err := b.State()
+	if err != nil {
+		return err
+	}
+	if !state.OnTrial(s.slot) {
+		return errKept
+	}
+	return b.MarkBad(s.slot)
 }
 
 func (s system) withBoot(what string, do func(slots.Boot) error) error {
