@@ -49,8 +49,9 @@ func raiseClock(now, floor time.Time) {
 	log.Printf("the clock said %s; until a time server answers it goes on from %s, the last time known", now.UTC().Format(time.DateTime), floor.UTC().Format(time.DateTime))
 }
 
-// keepClock notes the time, unless the clock was set back since: the note is
-// what the next start may rely on.
+// keepClock notes the time. A start never goes on from before its note, so a
+// clock that is behind it was set back since, by servers that agreed: the note
+// was wrong (a clock chip that once said 2099) and would be at every start.
 func keepClock(file string, now time.Time) error {
 	st, err := os.Stat(file)
 	switch {
@@ -58,7 +59,7 @@ func keepClock(file string, now time.Time) error {
 		return os.WriteFile(file, nil, 0o600)
 	case err != nil:
 		return fmt.Errorf("noting the time: %w", err)
-	case !now.After(st.ModTime()):
+	case now.Equal(st.ModTime()):
 		return nil
 	}
 	return os.Chtimes(file, now, now)
