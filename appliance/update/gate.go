@@ -24,6 +24,17 @@ func Gate(checks []Check, before []string) (failing []Check) {
 	return failing
 }
 
+// failing is what stands in the trial's way. The version that people agreed to
+// and the floor was held against is the signed one: a system that calls itself
+// something else is not what the signature spoke of.
+func (m *Machine) failing() []Check {
+	checks := Gate(m.checks, m.journal.Attempt.Ill)
+	if e, found := m.state.Entry(m.running); found && e.Version != m.o.Release.Version {
+		checks = append(checks, Check{"version", "it was signed as version " + e.Version + " and calls itself " + m.o.Release.Version})
+	}
+	return checks
+}
+
 // illKeys are the names of what is ill.
 func illKeys(checks []Check) (keys []string) {
 	for _, c := range Gate(checks, nil) {

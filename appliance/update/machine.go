@@ -76,6 +76,7 @@ type Machine struct {
 	journal Journal
 	floor   floor
 	state   slots.State
+	blind   bool // the boot partition could not be read yet
 	phase   Phase
 	done    int64 // of total bytes
 	total   int64
@@ -106,21 +107,8 @@ func New(o Options) (*Machine, error) {
 		load(o.Disk, floorFile, &m.floor),
 	)
 	m.ill("update.state", err, "What this box remembers of its updates cannot be read; it goes on without.")
-	if err := m.look(); err != nil {
-		m.ill("update.boot", err, "The boot partition cannot be read, so this box cannot be updated. If that stays after a restart, write the image to its disk anew.")
-		return m, nil
-	}
-	m.resume()
+	m.look()
 	return m, nil
-}
-
-// look reads the boot partition.
-func (m *Machine) look() error {
-	return m.withBoot(func(boot slots.Boot, _ BootFiles) error {
-		s, err := boot.State()
-		m.state = s
-		return err
-	})
 }
 
 func (m *Machine) withBoot(do func(slots.Boot, BootFiles) error) error {
@@ -149,8 +137,8 @@ func (m *Machine) resume() {
 		m.ill("update.restart", m.restart(), "The box could not restart itself for the update. Restart it.")
 	case OnTrial:
 		m.phase = Trial
-		if a == nil || a.Version != m.o.Release.Version {
-			a = &Attempt{Version: m.o.Release.Version, Slot: m.running, By: "the box", Began: m.o.Now()}
+		if armed, _ := m.state.Entry(m.running); a == nil || a.Version != armed.Version {
+			a = &Attempt{Version: armed.Version, Slot: m.running, By: "the box", Began: m.o.Now()}
 		}
 		if e, found := m.state.Entry(m.running.Other()); found && a.From == "" {
 			a.From = e.Version

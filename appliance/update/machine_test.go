@@ -346,7 +346,7 @@ func TestWhatFailsBeforeTheRestartLeavesTheOldOne(t *testing.T) {
 		"storage that forgets":      {func(w *world) { w.rotten = true }, "does not read back the same"},
 		"the bundle was taken away": {func(w *world) { w.must(os.Remove(w.path("perm/incoming/update.bundle"))) }, "Upload it again"},
 		"the bundle was changed": {func(w *world) {
-			w.must(os.WriteFile(w.path("perm/incoming/update.bundle"), makeBundle(w.t, "0.6.0")[:9000], 0o600))
+			w.must(os.WriteFile(w.path("perm/incoming/update.bundle"), makeBundle(w.t, "0.5.0")[:9000], 0o600))
 		}, "ends in the middle"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,12 +22,30 @@ const (
 
 // What a person is told when the machine cannot take another wish.
 const (
-	errBusy    = bundle.Refusal("The box is busy with an update. Wait until it has finished.")
-	errTrial   = bundle.Refusal("A new version is on trial at this moment. Wait until it is kept or taken back.")
-	errNothing = bundle.Refusal("There is no update to install. Choose a file first.")
-	errNoRoom  = bundle.Refusal("There is not enough room on the box's storage for this update. Delete what is not needed, such as old rows of the query log, or use a larger card.")
-	errNoBoot  = bundle.Refusal("The boot partition of this box cannot be read, so nothing can be installed. If that stays after a restart, write the image to its disk anew.")
+	errBusy     = bundle.Refusal("The box is busy with an update. Wait until it has finished.")
+	errTrial    = bundle.Refusal("A new version is on trial at this moment. Wait until it is kept or taken back.")
+	errNothing  = bundle.Refusal("There is no update to install. Choose a file first.")
+	errNoRoom   = bundle.Refusal("There is not enough room on the box's storage for this update. Delete what is not needed, such as old rows of the query log, or use a larger card.")
+	errReadOnly = bundle.Refusal("The box's storage can only be read at the moment, so it takes no update. Replace the storage card first.")
+	errStorage  = bundle.Refusal("The box's storage failed while it was written to, so nothing was installed. Replace the storage card first.")
+	errNoBoot   = bundle.Refusal("The boot partition of this box cannot be read, so nothing can be installed. If that stays after a restart, write the image to its disk anew.")
 )
+
+// plain gives the storage's own errors the sentence that people need.
+func plain(err error) error {
+	var refusal bundle.Refusal
+	switch {
+	case err == nil, errors.As(err, &refusal):
+		return err
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return errNoRoom
+	case errors.Is(err, unix.EROFS):
+		return errReadOnly
+	case errors.Is(err, unix.EIO):
+		return errStorage
+	}
+	return err
+}
 
 // begin takes the machine for one job.
 func (m *Machine) begin(p Phase, total int64) error {
@@ -38,7 +56,7 @@ func (m *Machine) begin(p Phase, total int64) error {
 		return errTrial
 	case m.phase != Idle:
 		return errBusy
-	case m.state.Next == "":
+	case m.blind, m.state.Next == "":
 		return errNoBoot
 	}
 	m.phase, m.done, m.total = p, 0, total
@@ -63,14 +81,11 @@ func (m *Machine) Receive(ctx context.Context, by string, size int64, r io.Reade
 	if err != nil {
 		err = errors.Join(err, removeIfThere(filepath.Join(m.incoming(), partName)))
 		var refusal bundle.Refusal
-		switch {
-		case errors.As(err, &refusal):
+		if errors.As(err, &refusal) {
 			m.o.Box.Audit(by, "was refused an update", "version "+known(manifest.Version), string(refusal))
 			return refusal
-		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-			return errNoRoom
 		}
-		return err
+		return plain(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,7 +95,7 @@ func (m *Machine) Receive(ctx context.Context, by string, size int64, r io.Reade
 	m.journal.When, m.journal.Who = time.Time{}, ""
 	if err := save(m.o.Disk, journalFile, m.journal); err != nil {
 		m.journal.Ready = nil
-		return err
+		return plain(err)
 	}
 	m.o.Box.Audit(by, "uploaded an update", "version "+manifest.Version, fmt.Sprintf("%d bytes, made %s", n, manifest.Created.UTC().Format("2006-01-02")))
 	return nil
@@ -97,6 +112,10 @@ func known(version string) string {
 // name only when everything was right.
 func (m *Machine) store(ctx context.Context, size int64, r io.Reader) (bundle.Manifest, int64, error) {
 	var none bundle.Manifest
+	// Where the storage could not be written at the start, it is not there yet.
+	if err := os.MkdirAll(m.incoming(), 0o700); err != nil {
+		return none, 0, err
+	}
 	var room unix.Statfs_t
 	if err := unix.Statfs(m.incoming(), &room); err != nil {
 		return none, 0, err

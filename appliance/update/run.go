@@ -30,6 +30,7 @@ func (m *Machine) Run(ctx context.Context) error {
 
 // step is one round.
 func (m *Machine) step(ctx context.Context) {
+	m.lookAgain()
 	if m.due() {
 		m.install(ctx)
 	}
@@ -73,7 +74,7 @@ func (m *Machine) judgeTrial(checks []Check) {
 		return
 	}
 	a := *m.journal.Attempt
-	failing := Gate(checks, a.Ill)
+	failing := m.failing()
 	up := m.o.Uptime()
 	if why := reasons(failing); why != a.Why {
 		a.Why = why

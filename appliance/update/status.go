@@ -46,7 +46,7 @@ func (m *Machine) Status() Status {
 	if m.phase == Trial {
 		s.Left, s.Needs = max(m.deadline-m.o.Uptime(), 0), m.healthy
 		if m.checked && m.journal.Attempt != nil {
-			s.Failing = Gate(m.checks, m.journal.Attempt.Ill)
+			s.Failing = m.failing()
 		}
 	}
 	return s

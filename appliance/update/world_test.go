@@ -95,6 +95,9 @@ type world struct {
 	health  map[string]string
 	keepErr error
 	rotten  bool // what is read back differs
+	saveErr error
+	// bootErr is what lending the boot partition ends in, after the work.
+	bootErr func() error
 }
 
 func newWorld(t testing.TB, board slots.Board) *world {
@@ -140,7 +143,11 @@ func (w *world) Boot(do func(update.BootFiles) error) error {
 	if w.cut {
 		return errPower
 	}
-	return do(fat{update.BootDir{Dir: slots.Dir(w.path("fat"))}, w})
+	err := do(fat{update.BootDir{Dir: slots.Dir(w.path("fat"))}, w})
+	if w.bootErr != nil {
+		err = errors.Join(err, w.bootErr())
+	}
+	return err
 }
 
 func (w *world) Sizes(slots.Slot) (int64, int64, error) { return rootSize, 1 << 20, nil }
@@ -170,6 +177,9 @@ func (w *world) Load(name string) ([]byte, error) {
 }
 
 func (w *world) Save(name string, data []byte) error {
+	if w.saveErr != nil {
+		return w.saveErr
+	}
 	if !w.spend() {
 		return errPower
 	}
