@@ -199,3 +199,19 @@ func TestLostNoteLeavesNoFile(t *testing.T) {
 	}
 	w.must(w.upload(m, "0.5.0"))
 }
+
+// What a manifest may say at most fits the loader's entry: one that does not
+// would be found out when the other slot is gone already.
+func TestLongestManifestCanBeArmed(t *testing.T) {
+	boards(t, func(t *testing.T, board slots.Board) {
+		w := newWorld(t, board)
+		m := w.machine()
+		version := "10.20.30-" + strings.Repeat("x", 31)
+		w.must(w.upload(m, version, func(m *bundle.Manifest) { m.Cmdline = strings.Repeat("y", 200) }))
+		w.must(m.Install("p.shah", true))
+		w.run(m, restarting)
+		if e, _ := w.state().Entry(slots.B); e.Version != version || !strings.HasSuffix(e.Options, "yyy") {
+			t.Errorf("%+v", e)
+		}
+	})
+}

@@ -26,7 +26,7 @@ import (
 
 const (
 	guid     = "60c24cc1-f3f9-427a-8199-2e18c40c0001"
-	rootSize = 64 << 10
+	rootSize = 128 << 10
 )
 
 var (

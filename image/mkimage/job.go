@@ -37,7 +37,7 @@ func parse(args []string) (job, error) {
 	flags.StringVar(&j.release.Notes, "notes", "", "what is new (default the change log's newest section)")
 	flags.StringVar(&j.release.MinVersion, "min-version", "", "oldest version the update may be installed on")
 	flags.DurationVar(&j.release.Valid, "valid", 0, "how long the update may be installed, counted from the last commit (default for ever)")
-	flags.BoolVar(&j.release.AllowDowngrade, "allow-downgrade", false, "the update may be older than what is installed")
+	flags.BoolVar(&j.release.AllowDowngrade, "allow-downgrade", false, "the update may be older than what is installed; needs -valid")
 	if err := flags.Parse(args); err != nil {
 		return job{}, err
 	}

@@ -25,6 +25,8 @@ const (
 	maxMembers   = 2048
 	maxNotes     = 16 << 10
 	maxCmdline   = 200
+	// maxVersion and maxCmdline together leave a loader's entry in one sector.
+	maxVersion = 40
 )
 
 // Root is where the member goes that is the root file system; the others go to
@@ -42,7 +44,8 @@ type Manifest struct {
 	// may always.
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
-	// AllowDowngrade lets this signed bundle go below the version floor.
+	// AllowDowngrade lets this signed bundle go below the version floor, until
+	// it Expires.
 	AllowDowngrade bool     `json:"allow_downgrade,omitempty"`
 	Cmdline        string   `json:"cmdline,omitempty"` // further words for the kernel
 	Notes          string   `json:"notes,omitempty"`   // what is new, for people
@@ -98,12 +101,15 @@ func (m Manifest) validate() error {
 		return refuse("This update is made for a newer version of this box. Install an update in between first.")
 	case m.Format < 1:
 		return wrong("it has no format")
-	case !ValidVersion(m.Version):
+	case !ValidVersion(m.Version), len(m.Version) > maxVersion:
 		return wrong("%q is not a version", m.Version)
 	case m.MinVersion != "" && !ValidVersion(m.MinVersion):
 		return wrong("%q is not a version", m.MinVersion)
 	case m.Created.IsZero():
 		return wrong("it does not say when it was made")
+	case m.AllowDowngrade && m.Expires.IsZero():
+		// Else whoever finds a copy later could take any box back with it.
+		return wrong("it may go back to an older version and does not say until when")
 	case len(m.Notes) > maxNotes:
 		return wrong("its notes are too long")
 	case len(m.Cmdline) > maxCmdline || !cmdlineText.MatchString(m.Cmdline):
@@ -131,6 +137,13 @@ func (m Manifest) validate() error {
 		}
 		names[member.Name], targets[target] = true, true
 	}
+	for target := range targets {
+		for dir := path.Dir(target); dir != "."; dir = path.Dir(dir) {
+			if targets[dir] {
+				return wrong("%s is both a part and a directory of one", dir)
+			}
+		}
+	}
 	if !targets[Root] || !targets["boot/vmlinuz"] {
 		return wrong("it must have a root file system and a kernel")
 	}
@@ -138,11 +151,12 @@ func (m Manifest) validate() error {
 }
 
 // validTarget allows the root and paths below the slot's directory, but not the
-// command line, which the box writes itself.
+// command line, which the box writes itself, nor names that FAT would shorten by
+// their last dot.
 func validTarget(to string) bool {
 	p, below := strings.CutPrefix(to, "boot/")
 	return to == Root ||
-		below && len(p) < 200 && memberName.MatchString(p) && path.Clean(p) == p && !strings.EqualFold(p, "cmdline.txt")
+		below && len(p) < 200 && !strings.Contains(p+"/", "./") && memberName.MatchString(p) && path.Clean(p) == p && !strings.EqualFold(p, "cmdline.txt")
 }
 
 // ValidVersion tells whether v is a version, such as 0.5.0 or 0.5.0-rc.1.

@@ -191,6 +191,20 @@ func TestMarkedBadIsNotTriedAgain(t *testing.T) {
 	})
 }
 
+// The firmware reads a slot's overlays only beside the mark.
+func TestOverlayMarkComesBack(t *testing.T) {
+	dir, boot := first(t, RPi)
+	for range 2 {
+		do(t, boot.Drop(B))
+		do(t, os.RemoveAll(filepath.Join(string(dir), "b")))
+		do(t, boot.Arm(B, "0.5.0", ""))
+		if text, err := dir.Read("b/overlays/README"); err != nil || len(text) == 0 {
+			t.Fatalf("%q, %v", text, err)
+		}
+		do(t, boot.Arm(B, "0.5.0", ""))
+	}
+}
+
 func TestOneSlotAlwaysStays(t *testing.T) {
 	boards(t, func(t *testing.T, board Board) {
 		_, boot := first(t, board)

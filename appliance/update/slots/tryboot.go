@@ -134,6 +134,12 @@ func (t tryboot) Arm(s Slot, version, extra string) error {
 	if err := Replace(t.files, cmdlineFile(s), []byte(e.Options+"\n")); err != nil {
 		return fmt.Errorf("write the command line of slot %s: %w", s, err)
 	}
+	// Emptying a slot takes the mark along, and not every bundle brings it.
+	if _, err := t.files.Read(overlayMarks[s]); errors.Is(err, fs.ErrNotExist) {
+		if err := t.files.Create(overlayMarks[s], overlayMark); err != nil {
+			return fmt.Errorf("write %s: %w", overlayMarks[s], err)
+		}
+	}
 	return t.write(trybootFile, piText(s, e, armed))
 }
 
