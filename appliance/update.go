@@ -104,6 +104,15 @@ var _ update.Box = updateBox{}
 
 // Keep implements update.Box.
 func (u updateBox) Keep(dir string) error {
+	if u.b.records.OnCopy() {
+		return update.ErrReadOnly
+	}
+	// The copy must not take the room that the next signature needs.
+	for _, part := range []string{"records.db", "records.db-wal"} {
+		if err := update.RoomFor(filepath.Join(u.b.recordsDir(), part), dir); err != nil {
+			return err
+		}
+	}
 	if err := u.b.records.CopyTo(filepath.Join(dir, "records.db")); err != nil {
 		return fmt.Errorf("copy the records: %w", err)
 	}

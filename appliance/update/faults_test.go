@@ -215,3 +215,20 @@ func TestLongestManifestCanBeArmed(t *testing.T) {
 		}
 	})
 }
+
+// A copy that would fill the storage is not begun.
+func TestRoomForTheCopy(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "records.db")
+	if err := update.RoomFor(file, dir); err != nil {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	for size, want := range map[int64]string{4 << 10: "", 8 << 40: "not enough room"} {
+		if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, size)); err != nil {
+			t.Fatal(err)
+		}
+		if err := update.RoomFor(file, dir); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}

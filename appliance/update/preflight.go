@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"stairgate/appliance/update/bundle"
 )
 
@@ -27,6 +29,26 @@ func (m *Machine) preflight(manifest bundle.Manifest) error {
 		return errors.Join(fmt.Errorf("keep a copy of the records: %w", err), os.RemoveAll(dir))
 	}
 	return syncDir(m.o.Dir)
+}
+
+// RoomFor tells whether dir has room for a copy of a file and the records
+// besides; a missing file needs none.
+func RoomFor(file, dir string) error {
+	info, err := os.Stat(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var room unix.Statfs_t
+	if err := unix.Statfs(dir, &room); err != nil {
+		return err
+	}
+	if int64(room.Bavail)*room.Bsize-spare < info.Size() {
+		return errNoRoom
+	}
+	return nil
 }
 
 // prune leaves the newest of the copies.

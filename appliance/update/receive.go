@@ -22,11 +22,12 @@ const (
 
 // What a person is told when the machine cannot take another wish.
 const (
-	errBusy     = bundle.Refusal("The box is busy with an update. Wait until it has finished.")
-	errTrial    = bundle.Refusal("A new version is on trial at this moment. Wait until it is kept or taken back.")
-	errNothing  = bundle.Refusal("There is no update to install. Choose a file first.")
-	errNoRoom   = bundle.Refusal("There is not enough room on the box's storage for this update. Delete what is not needed, such as old rows of the query log, or use a larger card.")
-	errReadOnly = bundle.Refusal("The box's storage can only be read at the moment, so it takes no update. Replace the storage card first.")
+	errBusy    = bundle.Refusal("The box is busy with an update. Wait until it has finished.")
+	errTrial   = bundle.Refusal("A new version is on trial at this moment. Wait until it is kept or taken back.")
+	errNothing = bundle.Refusal("There is no update to install. Choose a file first.")
+	errNoRoom  = bundle.Refusal("There is not enough room on the box's storage for this update. Delete what is not needed, such as old rows of the query log, or use a larger card.")
+	// ErrReadOnly is also for a box whose records live in memory meanwhile.
+	ErrReadOnly = bundle.Refusal("The box's storage can only be read at the moment, so it takes no update. Replace the storage card first.")
 	errStorage  = bundle.Refusal("The box's storage failed while it was written to, so nothing was installed. Replace the storage card first.")
 	errNoBoot   = bundle.Refusal("The boot partition of this box cannot be read, so nothing can be installed. If that stays after a restart, write the image to its disk anew.")
 )
@@ -40,7 +41,7 @@ func plain(err error) error {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return errNoRoom
 	case errors.Is(err, unix.EROFS):
-		return errReadOnly
+		return ErrReadOnly
 	case errors.Is(err, unix.EIO):
 		return errStorage
 	}
