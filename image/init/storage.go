@@ -112,6 +112,9 @@ func mountPartition(device string, size int64) (err error) {
 		if have, err = perm.Size(f); err != nil {
 			have, err = size, nil // mounting will tell
 		}
+		if e := perm.Mark(f); e != nil {
+			log.Print(e) // a card with its lock on
+		}
 	}
 	if e := f.Close(); e != nil {
 		log.Printf("closing %s: %v", device, e)

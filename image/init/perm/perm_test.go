@@ -152,6 +152,41 @@ func TestDamagedIsKept(t *testing.T) {
 	same(t, f, EXT4)
 }
 
+// One that no longer says that it is one is not formatted either, once it was
+// in use; e2fsck has no objection to the mark, and can repair the rest.
+func TestDamagedMagicIsKept(t *testing.T) {
+	f := partition(t, 512*mib, nil)
+	if err := Format(f, 512*mib); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Mark(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if what, err := Signature(f); err != nil || what != EXT4 {
+		t.Fatalf("marked, it is taken for %q, %v", what, err)
+	}
+	tool(t, "e2fsck", "-fn", f.Name())
+	for at, size := range map[int64]int{superblock + 56: 2, superblock: superblockSize} { // the magic, everything
+		if _, err := f.WriteAt(make([]byte, size), at); err != nil {
+			t.Fatal(err)
+		}
+		same(t, f, "a /perm whose beginning is damaged")
+	}
+}
+
+// What is not there yet is not marked: the next start could not format it.
+func TestNothingIsNotMarked(t *testing.T) {
+	f := partition(t, 64*mib, nil)
+	if err := Mark(f); err == nil {
+		t.Error("an empty partition is marked")
+	}
+	if what, err := Signature(f); err != nil || what != "" {
+		t.Errorf("it is taken for %q, %v", what, err)
+	}
+}
+
 // Until the superblock is written there is no file system: a power cut before
 // leaves a partition that the next start formats again.
 func TestSuperblockComesLast(t *testing.T) {
