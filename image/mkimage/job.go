@@ -50,6 +50,8 @@ func parse(args []string) (job, error) {
 		return job{}, fmt.Errorf("-guid is %q; write random, or leave it out", *guid)
 	case j.out == "" && j.bundle == "":
 		return job{}, errors.New("there is nothing to do; name a file with -out or -bundle")
+	case j.release.AllowDowngrade && j.release.Valid <= 0:
+		return job{}, errors.New("with -allow-downgrade whoever finds a copy of the update can take any box back to its faults; say for how long with -valid, like -valid 168h")
 	case j.xz && j.out == "":
 		return job{}, errors.New("-xz packs a disk image; name one with -out")
 	}

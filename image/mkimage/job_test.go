@@ -9,11 +9,12 @@ import (
 
 func TestWhatIsAskedForWronglyIsSaid(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                        "name a file with -out or -bundle",
-		"-out a.img amd64":        `"amd64" is one word too many`,
-		"-out a.img -guid fixed":  "write random, or leave it out",
-		"-bundle a.bundle -xz":    "-xz packs a disk image",
-		"-out a.img -valid month": "invalid value",
+		"":                                  "name a file with -out or -bundle",
+		"-out a.img amd64":                  `"amd64" is one word too many`,
+		"-out a.img -guid fixed":            "write random, or leave it out",
+		"-bundle a.bundle -xz":              "-xz packs a disk image",
+		"-out a.img -valid month":           "invalid value",
+		"-bundle a.bundle -allow-downgrade": "say for how long with -valid",
 	} {
 		if _, err := parse(strings.Fields(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want a sentence with %q", line, err, want)

@@ -170,7 +170,6 @@ func TestRefusals(t *testing.T) {
 		"much nothing at the end":  {append(slices.Clone(good), make([]byte, 1<<20)...), "changed after it was made"},
 		"a newer format":           {forge(t, func(m *Manifest) { m.Format = 2 }, all...), "made for a newer version"},
 		"no format":                {forge(t, func(m *Manifest) { m.Format = 0 }, all...), "no format"},
-		"back for ever":            {forge(t, func(m *Manifest) { m.AllowDowngrade, m.Expires = true, time.Time{} }, all...), "does not say until when"},
 		"an endless version":       {forge(t, func(m *Manifest) { m.Version = "0.5.0-" + strings.Repeat("x", 40) }, all...), "not a version"},
 		"a dot that FAT drops":     {forge(t, func(m *Manifest) { m.Members[2].To = "boot/cmdline.txt." }, all...), "not a place"},
 		"a file for a directory":   {forge(t, func(m *Manifest) { m.Members[2].To = "boot/vmlinuz/one" }, all...), "both a part and a directory"},

