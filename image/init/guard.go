@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"stairgate/appliance/update/slots"
@@ -58,7 +59,14 @@ func (g *guard) restartsFile() string { return filepath.Join(g.perm, "restarts")
 
 // watch is one turn a second, for ever.
 func (g *guard) watch() {
-	g.restarts = readCount(g.restartsFile())
+	var restarts atomic.Int64
+	if err := within(patience, "reading how often the box was started again", func() error {
+		restarts.Store(int64(readCount(g.restartsFile())))
+		return nil
+	}); err != nil {
+		log.Print(err)
+	}
+	g.restarts = int(restarts.Load())
 	g.refresh(boottime())
 	for range time.Tick(time.Second) {
 		g.turn(boottime())
@@ -137,7 +145,11 @@ func (g *guard) life(f policy.Facts) {
 	}
 	if !g.greeted {
 		g.greeted = true
-		show(g.screens, []byte(banner(g.release, string(g.sys.slot), g.trial, configured(filepath.Join(g.perm, "config", "current.json")))))
+		// A card that hangs, or a serial line, must not keep the guard waiting.
+		go func(trial bool) {
+			c := configured(filepath.Join(g.perm, "config", "current.json"))
+			show(g.screens, []byte(banner(g.release, string(g.sys.slot), trial, c)))
+		}(g.trial)
 	}
 	if g.restarts > 0 && f.Settled(g.since) {
 		g.restarts = 0

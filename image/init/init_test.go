@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -422,6 +423,40 @@ func TestRequestedRestart(t *testing.T) {
 		g.turn(time.Minute)
 		if argument != want {
 			t.Errorf("%s starts again with %q, want %q", board, argument, want)
+		}
+	}
+}
+
+// A card that hangs keeps the guard from nothing.
+func TestGreetingDoesNotWait(t *testing.T) {
+	dir, screen := t.TempDir(), filepath.Join(t.TempDir(), "tty1")
+	file := filepath.Join(dir, "config", "current.json")
+	write(t, screen, "")
+	if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), unix.Mkfifo(file, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	g := &guard{run: dir, perm: dir, sys: system{deadline: time.Hour}, screens: []string{screen}, known: true, again: never(t), kept: time.Hour}
+	write(t, g.aliveFile(), `{"uptime":60}`)
+	turned := make(chan bool)
+	go func() { g.turn(time.Minute); close(turned) }()
+	select {
+	case <-turned:
+	case <-time.After(10 * time.Second):
+		t.Error("the guard waits for the card")
+	}
+	card, err := os.OpenFile(file, os.O_WRONLY, 0) // the card answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := card.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		if text, err := os.ReadFile(screen); err != nil || strings.Contains(string(text), "is running") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing is shown")
 		}
 	}
 }
