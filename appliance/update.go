@@ -25,6 +25,9 @@ const (
 	stuck = 150 * time.Second
 )
 
+// errTrying is the refusal of an update in the minute of a change's trial.
+const errTrying = bundle.Refusal("A change of the settings is being tried at this moment. Keep it, or wait until it is taken back, and install then.")
+
 // updateDir is where updates lie, below the directory of everything that
 // survives a restart.
 func updateDir(perm string) string { return filepath.Join(perm, "update") }
@@ -106,6 +109,10 @@ var _ update.Box = updateBox{}
 func (u updateBox) Keep(dir string) error {
 	if u.b.records.OnCopy() {
 		return update.ErrReadOnly
+	}
+	// What is ill under it would count as ill before, and the restart ends it.
+	if _, _, trying := u.b.config.Pending(); trying {
+		return errTrying
 	}
 	// The copy must not take the room that the next signature needs.
 	for _, part := range []string{"records.db", "records.db-wal"} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,7 +10,34 @@ import (
 
 	"stairgate/appliance/records"
 	"stairgate/appliance/update"
+	"stairgate/config"
 )
+
+// A change of the settings on trial would be lost in the restart, and what is
+// ill under it would be forgiven the new version.
+func TestNoUpdateWhileAChangeIsTried(t *testing.T) {
+	dir := t.TempDir()
+	db, _, err := records.Open(filepath.Join(dir, "records"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	settings, _, err := config.OpenStore(filepath.Join(dir, "config"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, tag := settings.Text()
+	if _, err := settings.Try(bytes.Replace(text, []byte("school.internal"), []byte("nursery.internal"), 1), tag, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := (updateBox{&box{options: options{perm: dir}, config: settings, records: db}}).Keep(t.TempDir()); !errors.Is(err, errTrying) {
+		t.Errorf("%v", err)
+	}
+}
 
 // A box whose records live in memory, because the card failed, installs nothing:
 // a restart would lose what only the memory knows.
