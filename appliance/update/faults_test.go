@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,5 +231,22 @@ func TestRoomForTheCopy(t *testing.T) {
 		if err := update.RoomFor(file, dir); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
+	}
+}
+
+// What was ill for a moment only is not forgiven the new version.
+func TestOneSlowMomentIsNotForgiven(t *testing.T) {
+	w := newWorld(t, slots.AMD64)
+	w.set("wan", "the broadband line is unplugged")
+	w.set("dns", "no name was found")
+	m := w.machine()
+	w.must(w.upload(m, "0.5.0"))
+	w.keeping = func() {
+		w.set("dns", "")
+		w.set("dhcp", "DHCP could not answer")
+	}
+	w.must(m.Install("p.shah", true))
+	if s := w.run(m, restarting); !slices.Equal(s.Attempt.Ill, []string{"wan"}) {
+		t.Errorf("forgiven: %q", s.Attempt.Ill)
 	}
 }

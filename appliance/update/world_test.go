@@ -94,7 +94,8 @@ type world struct {
 	audit   []string
 	health  map[string]string
 	keepErr error
-	rotten  bool // what is read back differs
+	keeping func() // while the copies are made
+	rotten  bool   // what is read back differs
 	saveErr error
 	// bootErr is what lending the boot partition ends in, after the work.
 	bootErr func() error
@@ -246,6 +247,9 @@ func (w *world) Checks(context.Context) (out []update.Check) {
 func (w *world) Keep(dir string) error {
 	if w.keepErr != nil {
 		return w.keepErr
+	}
+	if w.keeping != nil {
+		w.keeping()
 	}
 	return os.WriteFile(filepath.Join(dir, "records.db"), []byte("records"), 0o600)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ func (m *Machine) replaceSlot(ctx context.Context) error {
 		return bundle.Refusal("The uploaded file is gone. Upload it again.")
 	}
 	defer f.Close()
+	before := m.o.Box.Checks(ctx)
 	// All of it once more, before the version in the other slot is given away.
 	if b, err := m.bundleIn(ctx, f); err != nil {
 		return err
@@ -31,15 +33,16 @@ func (m *Machine) replaceSlot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	checks := m.o.Box.Checks(ctx)
 	if err := m.preflight(b.Manifest); err != nil {
 		return err
 	}
+	// Ill twice, or what one slow moment cost would be forgiven the new version.
+	ill := slices.DeleteFunc(illKeys(m.o.Box.Checks(ctx)), func(key string) bool { return !slices.Contains(illKeys(before), key) })
 
 	m.mu.Lock()
 	a := &Attempt{
 		Version: b.Manifest.Version, From: m.o.Release.Version, Slot: slot, By: m.journal.Who,
-		Began: m.o.Now(), Start: m.o.Start, Ill: illKeys(checks),
+		Began: m.o.Now(), Start: m.o.Start, Ill: ill,
 	}
 	m.journal.Attempt, m.journal.When = a, time.Time{}
 	m.total = 0
