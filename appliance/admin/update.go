@@ -17,7 +17,7 @@ type Updates interface {
 	Status() update.Status
 	Receive(ctx context.Context, by string, size int64, r io.Reader) error
 	Fetch(ctx context.Context, by, partition, name string) error
-	Install(by string, now bool) error
+	Install(by, version string, now bool) error
 	Discard(by string) error
 	Acknowledge() error
 }
@@ -120,7 +120,7 @@ func (s *Server) installUpdate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := r.PostFormValue("when") == "now"
-	if err := s.o.Updates.Install(actor(r), now); err != nil {
+	if err := s.o.Updates.Install(actor(r), r.PostFormValue("version"), now); err != nil {
 		s.refuseUpdate(w, r, "", err)
 		return
 	}

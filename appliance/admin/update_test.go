@@ -82,11 +82,11 @@ func (u *updates) Fetch(_ context.Context, by, partition, name string) error {
 	return u.ask("fetch " + by + " " + partition + " " + name)
 }
 
-func (u *updates) Install(by string, now bool) error {
+func (u *updates) Install(by, version string, now bool) error {
 	if now {
-		return u.ask("install " + by + " now")
+		return u.ask("install " + version + " " + by + " now")
 	}
-	return u.ask("install " + by + " tonight")
+	return u.ask("install " + version + " " + by + " tonight")
 }
 
 func (u *updates) Discard(by string) error { return u.ask("discard " + by) }
@@ -183,8 +183,8 @@ func TestWhatIsAskedOfTheUpdates(t *testing.T) {
 	})
 	for _, c := range [][]string{
 		{"fetch p.shah sdb1 x.bundle", "/update/stick", "device", "sdb1", "name", "x.bundle"},
-		{"install p.shah now", "/update/install", "when", "now"},
-		{"install p.shah tonight", "/update/install", "when", "tonight"},
+		{"install 0.5.0 p.shah now", "/update/install", "version", "0.5.0", "when", "now"},
+		{"install 0.5.0 p.shah tonight", "/update/install", "version", "0.5.0", "when", "tonight"},
 		{"discard p.shah", "/update/discard"},
 		{"acknowledge", "/update/read"},
 	} {

@@ -24,7 +24,7 @@ func updated(t *testing.T) (*world, *update.Machine) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	w.boot()
 	m = w.machine()
@@ -45,7 +45,7 @@ func TestTheLastSlotThatStartsIsNotEmptied(t *testing.T) {
 	w, m := updated(t)
 	w.must(w.upload(m, "0.6.0"))
 	w.must(os.Remove(w.path("fat/loader/entries/b.conf")))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	says(t, w.run(m, ended).Result, "Version 0.6.0 was not installed")
 	if slot := w.boot(); slot != slots.A { // boot looks whether its kernel is whole
 		t.Errorf("%s starts", slot)
@@ -66,7 +66,7 @@ func TestArmedAndNotInstalledDoesNotStart(t *testing.T) {
 		failed = true
 		return errors.New("unmount the boot partition: busy")
 	}
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	s := w.run(m, ended)
 	says(t, s.Result, "Version 0.5.0 was not installed")
 	if !failed || s.Phase != update.Idle || s.Previous != "" {
@@ -83,12 +83,12 @@ func TestTrialThatCouldNotReadTheBootPartitionFirst(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	w.boot()
 	w.bootErr = func() error { return errors.New("the card is slow") }
 	m = w.machine()
-	for doing, err := range map[string]error{"install": m.Install("p.shah", true), "upload": w.upload(m, "0.6.0")} {
+	for doing, err := range map[string]error{"install": m.Install("p.shah", chosen(m), true), "upload": w.upload(m, "0.6.0")} {
 		if err == nil || !strings.Contains(err.Error(), "boot partition of this box cannot be read") {
 			t.Errorf("%s: %v", doing, err)
 		}
@@ -112,7 +112,7 @@ func TestStorageThatTakesNothing(t *testing.T) {
 		m := w.machine()
 		w.must(w.upload(m, "0.5.0"))
 		w.saveErr = &os.PathError{Op: "open", Path: "state.json.new", Err: errno}
-		for doing, err := range map[string]error{"install": m.Install("p.shah", true), "discard": m.Discard("p.shah"), "upload": w.upload(m, "0.6.0")} {
+		for doing, err := range map[string]error{"install": m.Install("p.shah", chosen(m), true), "discard": m.Discard("p.shah"), "upload": w.upload(m, "0.6.0")} {
 			var refusal bundle.Refusal
 			if !errors.As(err, &refusal) || !strings.Contains(string(refusal), want) {
 				t.Errorf("%s: %v", doing, err)
@@ -126,7 +126,7 @@ func TestFileThatWasNotChosen(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", false))
+	w.must(m.Install("p.shah", chosen(m), false))
 	w.must(os.WriteFile(w.path("perm/incoming/update.bundle"), makeBundle(t, "0.6.0"), 0o600))
 	w.later(when(m, w) + time.Second)
 	says(t, w.run(m, ended).Result, "not the one that was chosen: it holds version 0.6.0")
@@ -144,7 +144,7 @@ func TestFileThatWentBadKeepsTheWayBack(t *testing.T) {
 	data := must(os.ReadFile(file))
 	data[bytes.Index(data, []byte("overlays/x.dtbo of 0.6.0"))+9] ^= 4
 	w.must(os.WriteFile(file, data, 0o600))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	s := w.run(m, ended)
 	says(t, s.Result, "damaged on its way")
 	if s.Previous != "0.4.0" || !w.state().Committed(slots.A) {
@@ -159,7 +159,7 @@ func TestTonightOfAWrongClock(t *testing.T) {
 	w.must(w.upload(m, "0.5.0"))
 	right := w.now
 	w.now = w.now.AddDate(73, 0, 0)
-	w.must(m.Install("p.shah", false))
+	w.must(m.Install("p.shah", chosen(m), false))
 	w.now = right
 	update.Step(m, context.Background())
 	if when := m.Status().When.In(london); when.Format("2006-01-02 15:04") != "2026-11-24 02:00" {
@@ -173,7 +173,7 @@ func TestVersionThatCallsItselfOtherwise(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	w.boot()
 	m = w.machine(func(o *update.Options) { o.Release.Version = "0.3.0" })
@@ -209,7 +209,7 @@ func TestLongestManifestCanBeArmed(t *testing.T) {
 		m := w.machine()
 		version := "10.20.30-" + strings.Repeat("x", 31)
 		w.must(w.upload(m, version, func(m *bundle.Manifest) { m.Cmdline = strings.Repeat("y", 200) }))
-		w.must(m.Install("p.shah", true))
+		w.must(m.Install("p.shah", chosen(m), true))
 		w.run(m, restarting)
 		if e, _ := w.state().Entry(slots.B); e.Version != version || !strings.HasSuffix(e.Options, "yyy") {
 			t.Errorf("%+v", e)
@@ -245,8 +245,24 @@ func TestOneSlowMomentIsNotForgiven(t *testing.T) {
 		w.set("dns", "")
 		w.set("dhcp", "DHCP could not answer")
 	}
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	if s := w.run(m, restarting); !slices.Equal(s.Attempt.Ill, []string{"wan"}) {
 		t.Errorf("forgiven: %q", s.Attempt.Ill)
+	}
+}
+
+// TestWhatIsInstalledIsWhatWasLookedAt: two technicians, two files.
+func TestWhatIsInstalledIsWhatWasLookedAt(t *testing.T) {
+	w := newWorld(t, slots.AMD64)
+	m := w.machine()
+	w.must(w.upload(m, "0.5.0"))
+	seen := chosen(m)
+	w.must(w.upload(m, "0.6.0"))
+	var refusal bundle.Refusal
+	if err := m.Install("p.shah", seen, true); !errors.As(err, &refusal) || !strings.Contains(string(refusal), "another update") {
+		t.Errorf("installing %s, while 0.6.0 is ready: %v", seen, err)
+	}
+	if s := m.Status(); s.Ready.Version != "0.6.0" || !s.When.IsZero() {
+		t.Errorf("ready is %s, at %v", s.Ready.Version, s.When)
 	}
 }

@@ -19,9 +19,9 @@ const farthest = 25 * time.Hour
 // off at two must not restart when the school opens.
 const late = 2 * time.Hour
 
-// Install asks for what is ready to be installed, now or at the next 02:00 of
+// Install asks for the version that is ready to be installed, now or at the next 02:00 of
 // the school's clock.
-func (m *Machine) Install(by string, now bool) error {
+func (m *Machine) Install(by, version string, now bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -31,6 +31,8 @@ func (m *Machine) Install(by string, now bool) error {
 		return errBusy
 	case m.journal.Ready == nil:
 		return errNothing
+	case m.journal.Ready.Version != version:
+		return errAnother
 	case m.blind:
 		return errNoBoot
 	}

@@ -41,7 +41,7 @@ func TestFourUpdatesInARow(t *testing.T) {
 			if s := m.Status(); s.Ready == nil || s.Ready.Version != version || !strings.Contains(s.Ready.Notes, version) {
 				t.Fatalf("%+v", s.Ready)
 			}
-			w.must(m.Install("p.shah", true))
+			w.must(m.Install("p.shah", chosen(m), true))
 			w.run(m, restarting)
 			if _, err := os.Stat(w.path("run/reboot.json")); err != nil {
 				t.Fatal("nobody asks init to restart:", err)
@@ -98,7 +98,7 @@ func TestIllVersionGoesBack(t *testing.T) {
 		w := newWorld(t, board)
 		m := w.machine()
 		w.must(w.upload(m, "0.5.0"))
-		w.must(m.Install("p.shah", true))
+		w.must(m.Install("p.shah", chosen(m), true))
 		w.run(m, restarting)
 		w.boot()
 		w.set("dhcp", "DHCP could not answer")
@@ -133,7 +133,7 @@ func TestIllVersionGoesBack(t *testing.T) {
 		}
 		// And the next version is not held up by the bad one.
 		w.must(w.upload(m, "0.5.1"))
-		w.must(m.Install("p.shah", true))
+		w.must(m.Install("p.shah", chosen(m), true))
 		w.run(m, restarting)
 		w.boot()
 		says(t, w.run(w.machine(), idle).Result, "Version 0.5.1 has been running")
@@ -144,7 +144,7 @@ func TestVersionThatNeverSpeaksGoesBack(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	if s := []slots.Slot{w.boot(), w.boot(), w.boot()}; !slices.Equal(s, []slots.Slot{slots.B, slots.B, slots.A}) {
 		t.Fatalf("starts %v", s) // panics twice
@@ -156,7 +156,7 @@ func TestVersionThatWasWellTooLateGoesBack(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	w.boot()
 	w.set("dns", "no name was found")
@@ -176,7 +176,7 @@ func TestCutOffBesideAnEarlierFailure(t *testing.T) {
 	m := w.machine()
 	install := func() {
 		w.must(w.upload(m, "0.5.0"))
-		w.must(m.Install("p.shah", true))
+		w.must(m.Install("p.shah", chosen(m), true))
 	}
 	install()
 	w.run(m, restarting)
@@ -202,7 +202,7 @@ func TestGate(t *testing.T) {
 	w.set("wan", "the broadband line is unplugged")
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	w.boot()
 	m = w.machine()
@@ -229,7 +229,7 @@ func TestTonight(t *testing.T) {
 	w := newWorld(t, slots.AMD64)
 	m := w.machine()
 	w.must(w.upload(m, "0.5.0"))
-	w.must(m.Install("p.shah", false))
+	w.must(m.Install("p.shah", chosen(m), false))
 	if when := m.Status().When.In(london); when.Format("2006-01-02 15:04") != "2026-11-24 02:00" {
 		t.Errorf("%v", when)
 	}
@@ -354,7 +354,7 @@ func TestWhatFailsBeforeTheRestartLeavesTheOldOne(t *testing.T) {
 			m := w.machine()
 			w.must(w.upload(m, "0.5.0"))
 			c.spoil(w)
-			w.must(m.Install("p.shah", true))
+			w.must(m.Install("p.shah", chosen(m), true))
 			s := w.run(m, func(s update.Status) bool { return s.Result != nil })
 			says(t, s.Result, "was not installed", c.want, "goes on with 0.4.0")
 			if s.Phase != update.Idle {
@@ -374,7 +374,7 @@ func TestDiscard(t *testing.T) {
 	if err := m.Discard("p.shah"); err == nil {
 		t.Error("discarded nothing")
 	}
-	if err := m.Install("p.shah", true); err == nil {
+	if err := m.Install("p.shah", chosen(m), true); err == nil {
 		t.Error("installs nothing")
 	}
 	w.must(w.upload(m, "0.5.0"))
@@ -422,7 +422,7 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 				w.must(w.upload(m, "0.9.0"))
 			}
 			next := m.Status().Ready.Version
-			w.must(m.Install("p.shah", true))
+			w.must(m.Install("p.shah", chosen(m), true))
 			w.run(m, restarting)
 			if w.boot(); w.versionOf(w.running) != next {
 				t.Fatalf("cut at %d: %s does not start", power, next)
@@ -442,7 +442,7 @@ func story(w *world, m *update.Machine) bool {
 		if w.cut {
 			return true
 		}
-		if err := m.Install("p.shah", true); err != nil && !w.cut {
+		if err := m.Install("p.shah", chosen(m), true); err != nil && !w.cut {
 			w.t.Fatal(err)
 		}
 		if w.cut {

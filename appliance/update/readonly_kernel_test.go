@@ -31,7 +31,7 @@ func TestReadOnlyCard(t *testing.T) {
 		m = w.machine()
 		wishes := map[string]error{"upload": w.upload(m, "0.6.0")}
 		if uploaded {
-			wishes["install"], wishes["discard"] = m.Install("p.shah", true), m.Discard("p.shah")
+			wishes["install"], wishes["discard"] = m.Install("p.shah", chosen(m), true), m.Discard("p.shah")
 		}
 		for doing, err := range wishes {
 			var refusal bundle.Refusal

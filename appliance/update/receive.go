@@ -25,6 +25,7 @@ const (
 	errBusy    = bundle.Refusal("The box is busy with an update. Wait until it has finished.")
 	errTrial   = bundle.Refusal("A new version is on trial at this moment. Wait until it is kept or taken back.")
 	errNothing = bundle.Refusal("There is no update to install. Choose a file first.")
+	errAnother = bundle.Refusal("Somebody has put another update in its place meanwhile. Look at what is ready now, then choose again.")
 	errNoRoom  = bundle.Refusal("There is not enough room on the box's storage for this update. Delete what is not needed, such as old rows of the query log, or use a larger card.")
 	// ErrReadOnly is also for a box whose records live in memory meanwhile.
 	ErrReadOnly = bundle.Refusal("The box's storage can only be read at the moment, so it takes no update. Replace the storage card first.")

@@ -109,7 +109,7 @@ func TestUpdateFromAStick(t *testing.T) {
 	if len(m.Status().Sticks) != 0 {
 		t.Error("a stick that is gone is offered still")
 	}
-	w.must(m.Install("p.shah", true))
+	w.must(m.Install("p.shah", chosen(m), true))
 	w.run(m, restarting)
 	if w.boot(); w.versionOf(w.running) != "0.5.0" {
 		t.Error("0.5.0 does not start")

@@ -123,6 +123,14 @@ func newWorld(t testing.TB, board slots.Board) *world {
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
+// chosen is the version that a person sees on the page.
+func chosen(m *update.Machine) string {
+	if r := m.Status().Ready; r != nil {
+		return r.Version
+	}
+	return ""
+}
+
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
