@@ -97,4 +97,4 @@ func Told(ctx context.Context, l *lab.Lab, pattern string, within time.Duration)
 }
 
 // Runs is what the page says of the box itself.
-func Runs(version string) string { return `(?s)Version ` + regexp.QuoteMeta(version) + `, built` }
+func Runs(version string) string { return `Version\s+` + regexp.QuoteMeta(version) + `, built` }
