@@ -66,8 +66,8 @@ func (c *cutter) cut(i int) {
 	random := rand.New(rand.NewPCG(c.seed, uint64(i)))
 	after := time.Duration(random.Float64() * 1.05 * float64(c.whole))
 	// Not every time: the pool has a hundred addresses.
-	if i%3 == 0 && !c.sign(fmt.Sprintf("Person %d", i)) {
-		c.t.Fatalf("cut %d: the signature was not taken", i)
+	if i%3 == 0 {
+		c.sign(fmt.Sprintf("Grace %c%c", 'A'+i/26%26, 'a'+i%26))
 	}
 	runs := c.settled()
 	ctx, stop := context.WithCancel(c.ctx)

