@@ -217,9 +217,12 @@ func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time
 		// Compared with what was last applied: what we are about to change
 		// ourselves is nobody's interference.
 		was := l.applied.env
-		was.Now = now
+		was.Now = l.b.now()
 		l.repairs(firewall.Compile(l.applied.cfg, l.applied.snap, was), now)
 	}
+	// What is left of a session counts from the moment the rules are set, not from
+	// the beginning of a turn: on a slow box seconds lie between.
+	env.Now = l.b.now()
 	changed, err := l.b.firewall.Apply(firewall.Compile(cfg, snap, env))
 	if changed {
 		l.b.metrics.Applied()
