@@ -12,9 +12,13 @@ import (
 // Console is the serial console: everything printed on it since the machine was
 // first switched on, power cuts included.
 type Console struct {
-	path string
-	mark int // where Wait goes on
+	path  string
+	begin int // where this machine's own part begins
+	mark  int // where Wait goes on
 }
+
+// spoke reports whether there is a word on it since the machine was switched on.
+func (c *Console) spoke() bool { return strings.TrimSpace(c.from(c.begin)) != "" }
 
 func openConsole(path string) (*Console, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -25,7 +29,7 @@ func openConsole(path string) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{path: path, mark: int(at)}, f.Close()
+	return &Console{path: path, begin: int(at), mark: int(at)}, f.Close()
 }
 
 // escape is how firmware and boot loader move the cursor and paint.

@@ -183,7 +183,7 @@ func (g *Gateway) Logs() string {
 	}
 	state := "off"
 	if g.Machine != nil {
-		state = fmt.Sprintf("processor time %s, %d resets, watchdog barked %d times", g.Machine.Spent(), g.Machine.Resets(), g.Machine.WatchdogBarks())
+		state = fmt.Sprintf("processor time %s, %d resets, watchdog barked %d times, firmware hung %d times", g.Machine.Spent(), g.Machine.Resets(), g.Machine.WatchdogBarks(), g.Machine.Nudges.Load())
 	}
 	return "== console\n" + Tail(g.Console(), 80) + "\n== QEMU: " + state + "\n" + string(said)
 }

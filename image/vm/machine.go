@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -9,8 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +52,7 @@ type NIC struct {
 // Machine is a running machine.
 type Machine struct {
 	Console *Console
+	Nudges  atomic.Int32 // how often its firmware hung, see nudge
 
 	hw   Hardware
 	cmd  *exec.Cmd
@@ -120,6 +120,9 @@ func On(ctx context.Context, hw Hardware) (*Machine, error) {
 		text, _ := os.ReadFile(said.Name())
 		return nil, fmt.Errorf("QEMU did not start: %w\n%s", err, text)
 	}
+	if hw.Board == AMD64 && hw.Direct == nil {
+		go m.nudge()
+	}
 	return m, nil
 }
 
@@ -147,24 +150,6 @@ func (m *Machine) WatchdogBarks() int { return m.qmp.count("WATCHDOG") }
 // Screen saves what the monitor shows as a PNG file.
 func (m *Machine) Screen(file string) error {
 	return m.qmp.do("screendump", map[string]any{"filename": file, "format": "png"})
-}
-
-// Spent is how much of this machine's processor QEMU has had: little, where the
-// guest is late because others work.
-func (m *Machine) Spent() string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.cmd.Process.Pid))
-	if err != nil {
-		return err.Error()
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return fmt.Sprintf("%.2f s", float64(user+system)/100) // the kernel's USER_HZ
-}
-
-// Plug and unplug a network cable: eth0 is 0.
-func (m *Machine) Plug(nic int, in bool) error {
-	return m.qmp.do("set_link", map[string]any{"name": "n" + strconv.Itoa(nic), "up": in})
 }
 
 // command is QEMU's command line and the files it inherits from descriptor 3 on.
