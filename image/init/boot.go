@@ -37,6 +37,11 @@ func boot() error {
 	if _, err := os.Stat(passwordFile); err == nil {
 		return fmt.Errorf("%s is in the image: with it gokrazy's web server, which is root, would answer the whole network. Build the image without it", passwordFile)
 	}
+	go func() {
+		if err := wakePorts("/proc"); err != nil {
+			log.Print(err)
+		}
+	}()
 	d, err := findDisk("/sys")
 	if err != nil {
 		return fmt.Errorf("finding the disk the box was started from: %w", err)
