@@ -74,6 +74,8 @@ func (b *box) now() time.Time { return time.Now() }
 // run wires everything and stays until ctx ends or a part fails.
 func run(ctx context.Context, o options) (err error) {
 	b := &box{options: o}
+	collect := uncollected()
+	defer collect()
 	if err := b.openStorage(); err != nil {
 		return err
 	}
@@ -116,6 +118,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	// One turn before anything answers: the rules stand first.
 	b.loop.Turn()
+	collect()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return part(ctx, "the reconcile loop", b.reconcile) })
 	g.Go(func() error { return part(ctx, "the DHCP server", b.dhcp.Run) })
@@ -327,15 +330,16 @@ func (b *box) audit(actor, verb, object, detail string) {
 
 // housekeep forgets what need not be kept.
 func (b *box) housekeep(ctx context.Context) error {
-	t := time.NewTicker(time.Hour)
+	t := time.NewTimer(firstTidying)
 	defer t.Stop()
 	for {
-		b.ill("queries.prune", b.pruneQueries(), "Old rows of the query log cannot be deleted.")
-		b.ill("records.prune", b.pruneRecords(), "Old sessions cannot be forgotten.")
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			t.Reset(time.Hour)
 		}
+		b.ill("queries.prune", b.pruneQueries(), "Old rows of the query log cannot be deleted.")
+		b.ill("records.prune", b.pruneRecords(), "Old sessions cannot be forgotten.")
 	}
 }

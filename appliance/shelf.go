@@ -26,6 +26,7 @@ func (b *box) listOptions() lists.Options {
 		Now:       b.now,
 		Zone:      func() *time.Location { return b.zone(b.config.Effective()) },
 		Seed:      seed(),
+		Rest:      firstLists,
 		Transport: listTransport(b.config.Effective),
 		Log:       slog.Default(),
 	}

@@ -154,7 +154,7 @@ func TestTheWholeWayInABrowser(t *testing.T) {
 	do(t, ctx, chromedp.Navigate("http://blocked.school.internal/?name=casino.example"))
 	look(t, ctx, "why")
 	f.reason, f.answer = shopping(), edge.Answer{Code: edge.WentOn, Until: noon.Add(30 * time.Minute)}
-	for _, lang := range catalogue {
+	for _, lang := range catalogue() {
 		do(t, ctx, chromedp.Navigate("http://shop.example/?lang="+lang.Tag))
 		look(t, ctx, "warned-"+lang.Tag)
 		do(t, ctx, chromedp.Click(css("a.button")), chromedp.WaitVisible(css("#why")))
@@ -162,7 +162,7 @@ func TestTheWholeWayInABrowser(t *testing.T) {
 		do(t, ctx, chromedp.SendKeys(css("#why"), "Paint for the art table\r"), chromedp.WaitVisible(css("a[href='https://shop.example/']")))
 		look(t, ctx, "wenton-"+lang.Tag)
 	}
-	if len(f.goneOn) != len(catalogue) || f.goneOn[0].Reason != "Paint for the art table" {
+	if len(f.goneOn) != len(catalogue()) || f.goneOn[0].Reason != "Paint for the art table" {
 		t.Errorf("the writer was asked %+v", f.goneOn)
 	}
 	do(t, ctx, chromedp.Navigate("http://status.school.internal/"))
@@ -181,7 +181,7 @@ func TestTheWholeWayInABrowser(t *testing.T) {
 	do(t, ctx, chromedp.Navigate("http://gate.school.internal/"))
 	look(t, ctx, "refusal")
 	f.put(school(here, func(_ *identity.Data, c *identity.Client) { c.Known, c.MAC = "Zofia Kowalska", identity.MAC{2} }))
-	for _, lang := range catalogue {
+	for _, lang := range catalogue() {
 		do(t, ctx, chromedp.Navigate("http://gate.school.internal/?lang="+lang.Tag))
 		look(t, ctx, "portal-"+lang.Tag)
 	}

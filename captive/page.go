@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"stairgate/config/identity"
 )
@@ -18,7 +19,8 @@ import (
 var pageFiles embed.FS
 
 var (
-	pages = parsePages()
+	// Read for the first page: the appliance and its start need none.
+	pages = sync.OnceValue(parsePages)
 	style = loadStyle()
 	// The one style of every page is named in the policy by its hash; nothing
 	// else may be loaded, run or framed.
@@ -90,7 +92,7 @@ func (s *Server) page(v *visit, name, title string) *view {
 // show writes the page whole: with its length, or not at all.
 func (s *Server) show(w http.ResponseWriter, status int, p *view) {
 	var b bytes.Buffer
-	if err := pages[p.page].ExecuteTemplate(&b, "layout.html", p); err != nil {
+	if err := pages()[p.page].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		s.log.Error("a page cannot be made", "page", p.page, "error", err)
 		http.Error(w, "This page has a fault. Please tell the school's technician.", http.StatusInternalServerError)
 		return

@@ -166,7 +166,7 @@ func tidy(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // otherLanguages lists the languages the page can be read in, without its own.
 func otherLanguages(w *words) []*words {
-	return slices.DeleteFunc(slices.Clone(catalogue), func(o *words) bool { return o == w })
+	return slices.DeleteFunc(slices.Clone(catalogue()), func(o *words) bool { return o == w })
 }
 
 // device is what people call the device, or its address.

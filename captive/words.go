@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -34,7 +35,7 @@ type words struct {
 }
 
 // catalogue holds English first, then the others by tag.
-var catalogue = load(wordFiles)
+var catalogue = sync.OnceValue(func() []*words { return load(wordFiles) })
 
 // load reads every language. The files are part of the program, so a broken one
 // is a fault of the program, found by any test.
@@ -78,7 +79,7 @@ func choose(r *http.Request) *words {
 }
 
 func language(tag string) *words {
-	for _, w := range catalogue {
+	for _, w := range catalogue() {
 		if w.Tag == tag {
 			return w
 		}
@@ -89,7 +90,7 @@ func language(tag string) *words {
 // preferred reads Accept-Language (RFC 9110, 12.5.4). The first of equal weights
 // wins; only the primary subtag counts.
 func preferred(header string) *words {
-	best, weight := catalogue[0], 0.0
+	best, weight := catalogue()[0], 0.0
 	for i, item := range strings.SplitN(header, ",", 17) {
 		if i == 16 {
 			break // nobody reads that many

@@ -91,7 +91,11 @@ func parseTemplates(loc func() *time.Location) (templates, error) {
 // render writes a page, whole or not at all.
 func (s *Server) render(w http.ResponseWriter, status int, name string, p page) {
 	var b bytes.Buffer
-	if err := s.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
+	pages, err := s.templates()
+	if err == nil {
+		err = pages[name].ExecuteTemplate(&b, "layout.html", p)
+	}
+	if err != nil {
 		s.log.Error("showing a page", "page", name, "err", err)
 		http.Error(w, "The page could not be shown. Go back and try again.", http.StatusInternalServerError)
 		return

@@ -64,7 +64,7 @@ type Options struct {
 type Server struct {
 	o         Options
 	log       *slog.Logger
-	templates templates
+	templates func() (templates, error) // read for the first page, not while the box starts
 	mux       *http.ServeMux
 	origin    *http.CrossOriginProtection
 	hasher    *hasher
@@ -98,10 +98,8 @@ func New(o Options) (*Server, error) {
 		o.Port = DefaultPort
 	}
 	s := &Server{o: o, log: o.Log, origin: http.NewCrossOriginProtection(), used: map[string]time.Time{}}
+	s.templates = sync.OnceValues(func() (templates, error) { return parseTemplates(s.location) })
 	var err error
-	if s.templates, err = parseTemplates(s.location); err != nil {
-		return nil, err
-	}
 	if s.hasher, err = newHasher(); err != nil {
 		return nil, err
 	}

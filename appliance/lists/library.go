@@ -23,6 +23,9 @@ type Options struct {
 	Zone func() *time.Location // the school's clock, for the nightly round
 	// Seed is the box's own: the minute of its nightly round follows from it.
 	Seed string
+	// Rest is how long after Run began the servers are left alone, unless a person
+	// asks for them.
+	Rest time.Duration
 	// Transport reaches the servers; nil is net/http's own.
 	Transport http.RoundTripper
 	Log       *slog.Logger
@@ -43,6 +46,8 @@ type Library struct {
 
 	kick    chan struct{} // something changed: look again
 	changed chan struct{} // there is another database
+
+	rest time.Time // when Run may ask the servers
 
 	// work is held for one round or one compilation: never two lists at once.
 	work sync.Mutex

@@ -14,6 +14,7 @@ func (l *Library) Run(ctx context.Context) error {
 	if err := l.reopen(ctx); err != nil {
 		return err
 	}
+	l.rest = l.o.Now().Add(l.o.Rest)
 	for {
 		if err := l.turn(ctx); err != nil {
 			return err
@@ -61,7 +62,8 @@ func (l *Library) turn(ctx context.Context) error {
 	l.mu.Lock()
 	all := l.forced
 	l.forced = false
-	night := !l.s.Nightly.IsZero() && !nightly(l.s.Nightly, l.o.Zone(), l.o.Seed).After(now)
+	resting := now.Before(l.rest)
+	night := !resting && !l.s.Nightly.IsZero() && !nightly(l.s.Nightly, l.o.Zone(), l.o.Seed).After(now)
 	first := l.s.Nightly.IsZero() || l.s.Nightly.After(now) // the clock went back
 	l.mu.Unlock()
 	if night || first {
@@ -78,7 +80,7 @@ func (l *Library) turn(ctx context.Context) error {
 	l.ready = true
 	l.mu.Unlock()
 	if _, err := l.round(ctx, func(s Source, r record) bool {
-		return all || night || l.due(s, r, now)
+		return all || night || !resting && l.due(s, r, now)
 	}); err != nil {
 		return err
 	}
@@ -119,11 +121,14 @@ func (l *Library) due(s Source, r record, now time.Time) bool {
 // sleep is how long there is nothing to do.
 func (l *Library) sleep(now time.Time) time.Duration {
 	l.mu.Lock()
-	next := nightly(now, l.o.Zone(), l.o.Seed)
-	if l.forced {
-		next = now
-	}
+	next, forced := nightly(now, l.o.Zone(), l.o.Seed), l.forced
 	l.mu.Unlock()
+	switch {
+	case forced:
+		next = now
+	case now.Before(l.rest):
+		return l.rest.Sub(now)
+	}
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(next) {
 			next = t

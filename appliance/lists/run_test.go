@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -88,6 +89,58 @@ func TestAWeek(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// While a box starts it has better things to do than to ask for lists, unless a
+// person asks.
+func TestAStart(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		person bool
+		after  []time.Duration
+	}{
+		{"by itself", false, []time.Duration{10 * time.Second}},
+		{"a person asks", true, []time.Duration{3 * time.Second}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				var asked []time.Duration
+				began := time.Now()
+				s := gambling()
+				s.URL, s.On = "https://lists.example/gambling.txt", true
+				l, err := Open(Options{
+					Dir: dir, Seed: "box", Rest: 10 * time.Second, catalogue: []Source{s},
+					Transport: refusing(func() { asked = append(asked, time.Since(began)) }),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := l.Choose(Wish{On: []string{"gambling"}}); err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- l.Run(ctx) }()
+				<-time.After(3 * time.Second)
+				if !l.Ready() {
+					t.Error("what is there is not in use after three seconds")
+				}
+				if test.person {
+					l.UpdateNow()
+				}
+				<-time.After(57 * time.Second)
+				if !slices.Equal(asked, test.after) {
+					t.Errorf("asked after %v instead of %v", asked, test.after)
+				}
+				stop()
+				<-ended
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // One process has the lists open. The other says what is in use all the same,

@@ -18,13 +18,13 @@ func (m *Machine) Run(ctx context.Context) error {
 	t := time.NewTicker(often)
 	defer t.Stop()
 	for {
-		m.step(ctx)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-m.wake:
 		case <-t.C:
 		}
+		m.step(ctx)
 	}
 }
 
