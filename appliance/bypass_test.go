@@ -48,13 +48,43 @@ func TestBypassOpen(t *testing.T) {
 			{Addr: ip(10), MAC: mac(10), Class: identity.Admitted, Group: "gone"},
 		},
 	}
-	want := map[netip.Addr]time.Time{ip(2): {}, ip(4): at.Add(20 * time.Minute), ip(7): {}}
+	want := reach{ip(2): {}, ip(4): at.Add(20 * time.Minute), ip(7): {}}
 	equal := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 	if diff := cmp.Diff(want, bypassOpen(d, at), equal); diff != "" {
 		t.Error(diff)
 	}
 	noon := at.Add(2 * time.Hour)
-	if _, open := bypassOpen(d, noon)[ip(6)]; !open {
-		t.Error("the timetable does not open it")
+	if until, open := bypassOpen(d, noon)[ip(6)]; !open || !until.Equal(time.Date(2026, 3, 3, 13, 0, 0, 0, time.UTC)) {
+		t.Errorf("in the lunch break: %v until %v", open, until)
+	}
+	if _, open := bypassOpen(d, time.Date(2026, 3, 3, 13, 0, 0, 0, time.UTC))[ip(6)]; open {
+		t.Error("open at the minute at which the break ends")
+	}
+	// Opened for somebody in whose break it is open anyway: the later end counts.
+	d.Policy.Unblocks = []identity.Unblock{{ID: 10, Category: identity.Bypass, Device: mac(6), From: noon, Until: noon.Add(8 * time.Hour)}}
+	if until := bypassOpen(d, noon)[ip(6)]; !until.Equal(noon.Add(8 * time.Hour)) {
+		t.Errorf("opened beyond the break until %v", until)
+	}
+	d.Policy.Unblocks[0].Until = noon.Add(20 * time.Minute)
+	if until := bypassOpen(d, noon)[ip(6)]; !until.Equal(time.Date(2026, 3, 3, 13, 0, 0, 0, time.UTC)) {
+		t.Errorf("opened for less than the break until %v", until)
+	}
+}
+
+func TestLostReach(t *testing.T) {
+	a, b := netip.MustParseAddr("192.168.77.1"), netip.MustParseAddr("192.168.77.2")
+	for name, x := range map[string]struct {
+		was, is reach
+		want    bool
+	}{
+		"the first look":  {nil, reach{}, true},
+		"nobody":          {reach{}, reach{}, false},
+		"one came":        {reach{a: {}}, reach{a: {}, b: {}}, false},
+		"one went":        {reach{a: {}, b: {}}, reach{b: {}}, true},
+		"one for another": {reach{a: {}}, reach{b: {}}, true},
+	} {
+		if got := x.was.lost(x.is); got != x.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

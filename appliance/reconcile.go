@@ -63,6 +63,7 @@ type loop struct {
 	failed  atomic.Bool  // the last turn left something undone
 	suspect atomic.Bool  // somebody changed the rules, and it may not have been us
 	applied applied      // what the kernel holds, as far as we know
+	reached reach        // who had public resolvers when connections to them were last cut
 	turned  atomic.Int64 // the kernel's uptime at the end of the last turn, in nanoseconds
 
 	current atomic.Pointer[published]
@@ -230,6 +231,7 @@ func (l *loop) enforce(cfg config.Config, snap *identity.Snapshot, now time.Time
 	l.b.ill("firewall.apply", err, "The firewall's rules could not be set. Nobody new is let in until they can.")
 	if err == nil {
 		l.applied = applied{cfg, snap, env}
+		l.cut(cfg, env.Bypass)
 	}
 	return err == nil
 }
@@ -281,34 +283,4 @@ func (l *loop) publish(snap *identity.Snapshot) {
 	l.mu.Unlock()
 	l.current.Store(&published{snap: snap, newer: make(chan struct{})})
 	close(old.newer)
-}
-
-// sleep is how long the loop may sleep by the clock: the minute, or less when
-// something ends earlier.
-func (l *loop) sleep(now time.Time) time.Duration {
-	d := minute
-	if l.failed.Load() {
-		d = again
-	}
-	floor := 10 * time.Millisecond
-	if l.failed.Load() {
-		floor = again // what is over and cannot be taken back must not spin us
-	}
-	earlier := func(t time.Time) {
-		if !t.IsZero() {
-			d = min(d, max(t.Sub(now), floor))
-		}
-	}
-	if snap := l.current.Load().snap; snap != nil {
-		earlier(snap.NextExpiry())
-		for _, u := range snap.Data().Policy.Unblocks {
-			earlier(u.Until)
-		}
-	}
-	for _, lease := range l.b.dhcp.Leases() {
-		if lease.Expires.After(now) {
-			earlier(lease.Expires)
-		}
-	}
-	return d
 }

@@ -22,7 +22,7 @@ func TestRevokeKillsRunningFlows(t *testing.T) {
 	if _, err := fw.Apply(online(alice)); err != nil {
 		t.Fatal(err)
 	}
-	flows := startFlows(t)
+	flows := startFlows(t, far)
 	wait(t, "both streams to flow both ways", func() bool { return flows.moved([4]int64{}, 20) })
 
 	// Other people's coming and going does not touch them.
@@ -48,7 +48,7 @@ func TestSessionsEndWithoutUs(t *testing.T) {
 	if _, err := fw.Apply(online(c)); err != nil {
 		t.Fatal(err)
 	}
-	flows := startFlows(t)
+	flows := startFlows(t, far)
 	wait(t, "both streams to flow both ways", func() bool { return flows.moved([4]int64{}, 5) })
 	end := time.NewTimer(time.Until(c.Until))
 	<-end.C
@@ -66,15 +66,15 @@ func TestAdmitWorksOnTheNextPacket(t *testing.T) {
 	if _, err := fw.Apply(online(bob)); err != nil {
 		t.Fatal(err)
 	}
-	listen(t)
-	if c, err := dial(t, "bob"); err == nil {
+	listen(t, far)
+	if c, err := dial(t, "bob", far); err == nil {
 		c.Close()
 		t.Fatal("a stranger reached the world")
 	}
 	if err := fw.Admit(bob, time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := dial(t, "bob")
+	c, err := dial(t, "bob", far)
 	if err != nil {
 		t.Fatalf("just admitted: %v", err)
 	}
@@ -89,7 +89,7 @@ func TestRulesChangeUnderRunningFlows(t *testing.T) {
 	if _, err := fw.Apply(online(alice)); err != nil {
 		t.Fatal(err)
 	}
-	flows := startFlows(t)
+	flows := startFlows(t, far)
 	wait(t, "both streams to flow both ways", func() bool { return flows.moved([4]int64{}, 5) })
 	cfg := streetConfig()
 	cfg.Zones = cfg.Zones[:1]
@@ -141,10 +141,10 @@ func (f *flows) mustStop(t *testing.T) {
 // startFlows sends a little every millisecond on both streams from alice and
 // counts what arrives at either end. The world sends on its own account too, so
 // that the way back is tried when nothing comes any more.
-func startFlows(t *testing.T) *flows {
+func startFlows(t *testing.T, to string) *flows {
 	t.Helper()
 	f := &flows{}
-	ln, pc := listen(t)
+	ln, pc := listen(t, to)
 	go func() {
 		c, err := ln.Accept()
 		if err != nil {
@@ -160,13 +160,13 @@ func startFlows(t *testing.T) *flows {
 		}
 		talk(t, &udpTo{pc, from}, &f.atWorld[1])
 	}()
-	tcp, err := dial(t, "alice")
+	tcp, err := dial(t, "alice", to)
 	if err != nil {
 		t.Fatal(err)
 	}
 	talk(t, tcp, &f.atAlice[0])
 	inside(t, "alice", func() error {
-		udp, err := net.Dial("udp4", "198.51.100.7:5000")
+		udp, err := net.Dial("udp4", to)
 		if err == nil {
 			talk(t, udp, &f.atAlice[1])
 		}
@@ -219,24 +219,27 @@ type udpTo struct {
 
 func (u *udpTo) Write(b []byte) (int, error) { return u.WriteToUDPAddrPort(b, u.to) }
 
-// listen opens port 5000 in the world.
-func listen(t *testing.T) (ln net.Listener, pc *net.UDPConn) {
+// far is a site in the world.
+const far = "198.51.100.7:5000"
+
+// listen opens a port in the world.
+func listen(t *testing.T, at string) (ln net.Listener, pc *net.UDPConn) {
 	t.Helper()
 	inside(t, "world", func() (err error) {
-		if ln, err = net.Listen("tcp4", "198.51.100.7:5000"); err != nil {
+		if ln, err = net.Listen("tcp4", at); err != nil {
 			return err
 		}
-		pc, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 5000})
+		pc, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
 		return err
 	})
 	t.Cleanup(func() { ln.Close(); pc.Close() })
 	return ln, pc
 }
 
-func dial(t *testing.T, from string) (c net.Conn, err error) {
+func dial(t *testing.T, from, to string) (c net.Conn, err error) {
 	t.Helper()
 	inside(t, from, func() error {
-		c, err = net.DialTimeout("tcp4", "198.51.100.7:5000", 2*time.Second)
+		c, err = net.DialTimeout("tcp4", to, 2*time.Second)
 		return nil
 	})
 	return c, err

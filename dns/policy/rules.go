@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the box has no time zone files of its own
 
 	"stairgate/config/identity"
 )
@@ -115,16 +114,13 @@ type nameRule struct {
 // holds, a locked category is in no rule.
 func Compile(d *identity.Data) *Rules {
 	r := &Rules{
-		clock:    time.UTC,
+		clock:    clockOf(d.Policy.Clock),
 		calendar: d.Policy.Calendar,
 		groups:   make(map[string]*group, len(d.Groups)),
 		contact:  Contact(d.School.Contact),
 		own:      make(map[string]*identity.Rule, len(d.Policy.Rules)),
 		unblocks: make(map[string]*identity.Unblock, len(d.Policy.Unblocks)),
 		zones:    make(map[string]string, len(d.Zones)),
-	}
-	if loc, err := time.LoadLocation(d.Policy.Clock); err == nil {
-		r.clock = loc
 	}
 	for _, z := range d.Zones {
 		r.zones[z.ID] = z.Name
@@ -161,13 +157,10 @@ func Compile(d *identity.Data) *Rules {
 	return r
 }
 
-// UnblockRule is the rule of an opening as it stands in Verdict.Rule.
-func UnblockRule(u identity.Unblock) string { return RuleUnblock + strconv.FormatInt(u.ID, 10) }
-
 // unblock compiles an opening for a while.
 func (r *Rules) unblock(u *identity.Unblock, order int, personal []*categoryRule) []*categoryRule {
 	o := origin{
-		level: levelUnblock, order: order, action: Allow, rule: UnblockRule(*u),
+		level: levelUnblock, order: order, action: Allow, rule: RuleUnblock + strconv.FormatInt(u.ID, 10),
 		scope: scope{device: u.Device, person: u.Person}, live: u,
 	}
 	if u.Device.IsZero() && u.Person == "" {

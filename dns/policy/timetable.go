@@ -2,6 +2,7 @@ package policy
 
 import (
 	"time"
+	_ "time/tzdata" // the box has no time zone files of its own
 
 	"stairgate/config/identity"
 )
@@ -15,6 +16,14 @@ type moment struct {
 	today   identity.Date
 	weekday time.Weekday
 	minute  int // of the day, as the clock on the wall shows it
+}
+
+// clockOf is the clock of an IANA name; where there is none, UTC.
+func clockOf(name string) *time.Location {
+	if loc, err := time.LoadLocation(name); err == nil {
+		return loc
+	}
+	return time.UTC
 }
 
 func (m *moment) look() {

@@ -39,6 +39,12 @@ func adjust(c *config.Config, setting string) error {
 			}
 			g.Categories = append(slices.Clone(g.Categories), identity.CategoryRule{Action: identity.Warn, Of: []identity.Category{of}})
 		}
+	case "turns": // turns=40s: at the first full minute after that, ways round the filter close for staff and open for visitors
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return err
+		}
+		turn(c, time.Now().UTC().Add(d).Truncate(time.Minute).Add(time.Minute))
 	case "pool": // the school's addresses: pool=20 leaves twenty
 		n, err := strconv.ParseUint(value, 10, 8)
 		if err != nil {
@@ -52,4 +58,21 @@ func adjust(c *config.Config, setting string) error {
 		return fmt.Errorf("no such setting: %s", key)
 	}
 	return nil
+}
+
+// turn closes ways round the filter for staff and opens them for visitors at a moment.
+func turn(c *config.Config, at time.Time) {
+	day := func(t time.Time) []identity.Weekday { return []identity.Weekday{identity.WeekdayOf(t.Weekday())} }
+	clock := func(t time.Time) string { return t.Format("15:04") }
+	before, after := at.Add(-6*time.Hour), at.Add(6*time.Hour)
+	c.Filter.Timetables = []identity.Timetable{
+		{ID: "until", Name: "Until then", Slots: []identity.Slot{{Days: day(before), From: clock(before), To: clock(at)}}},
+		{ID: "from", Name: "From then on", Slots: []identity.Slot{{Days: day(at), From: clock(at), To: clock(after)}}},
+	}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if when := map[string]string{"staff": "until", "visitors": "from"}[g.ID]; when != "" {
+			g.Categories = append([]identity.CategoryRule{{Action: identity.Allow, Of: []identity.Category{identity.Bypass}, When: when}}, g.Categories...)
+		}
+	}
 }
