@@ -35,9 +35,14 @@ func (e backend) GoOn(_ context.Context, r edge.GoOnRequest) edge.Answer {
 		return none
 	}
 	c, _ := snap.Lookup(r.Addr)
+	var of identity.Category
 	warned := func(name string) bool {
 		x, ok := e.b.explain.Explain(c, name, now)
-		return ok && mayGoOn(snap, c, x.Verdict, now)
+		if !ok || !mayGoOn(snap, c, x.Verdict, now) {
+			return false
+		}
+		of = x.Category
+		return true
 	}
 	name := strings.ToLower(strings.TrimSuffix(r.Name, "."))
 	if c.MAC != held.MAC || !warned(name) {
@@ -47,7 +52,7 @@ func (e backend) GoOn(_ context.Context, r edge.GoOnRequest) edge.Answer {
 	if site, ok := strings.CutPrefix(name, "www."); ok && strings.Contains(site, ".") && warned(site) {
 		name = site
 	}
-	u, err := e.b.records.Unblock(c.Person, identity.Unblock{Name: name, Device: c.MAC, Reason: r.Reason, Warned: true}, goOnFor)
+	u, err := e.b.records.GoOn(identity.Unblock{Name: name, Device: c.MAC, Reason: r.Reason, Author: c.Person}, of, goOnFor)
 	if err != nil {
 		return refusal(err)
 	}

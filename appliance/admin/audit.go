@@ -12,8 +12,33 @@ type auditPage struct {
 	Whole    bool
 	Sentence string // what is wrong with the chain
 	Checked  bool   // only the first page walks the whole chain
-	Events   []records.Event
+	Events   []auditRow
 	Before   int64 // for the next page; 0 when there is none
+}
+
+// auditRow is an event, and what is kept beside the chain, where it can be erased.
+type auditRow struct {
+	records.Event
+	Beside string
+}
+
+func (s *Server) auditRows(events []records.Event) ([]auditRow, error) {
+	rows := make([]auditRow, len(events))
+	for i, e := range events {
+		rows[i].Event = e
+		id, ok := e.OpeningOf()
+		if !ok {
+			continue
+		}
+		u, kept, err := s.o.Records.Opening(id)
+		if err != nil {
+			return nil, err
+		}
+		if kept {
+			rows[i].Beside = u.Name + ": " + u.Reason
+		}
+	}
+	return rows, nil
 }
 
 func (s *Server) showAudit(w http.ResponseWriter, r *http.Request) {
@@ -23,8 +48,13 @@ func (s *Server) showAudit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, "reading the audit", err)
 		return
 	}
+	rows, err := s.auditRows(events)
+	if err != nil {
+		s.fail(w, r, "reading the openings", err)
+		return
+	}
 	p := s.page(r, "audit", "Audit")
-	body := auditPage{Events: events}
+	body := auditPage{Events: rows}
 	if len(events) == pageRows && events[len(events)-1].Seq > 1 {
 		body.Before = events[len(events)-1].Seq
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"stairgate/appliance/records"
+	"stairgate/config/identity"
 )
 
 // signedIn is a box after a week, and a technician at it.
@@ -205,15 +206,28 @@ func TestErasingAPerson(t *testing.T) {
 	b, w := signedIn(t)
 	b.must(b.records.LogQueries([]records.Query{{Time: b.now(), MAC: phone, Addr: b.addrs[phone], Person: "Zoë O’Connor", Name: "hers.example", Action: "allow"}}))
 	who := url.Values{"person": {"Priya Shah"}}.Encode()
-	w.get("/queries/erase?"+who).says(t, "Erase the rows of Priya Shah?", "4 rows of the query log go for good")
+	_, err := b.records.GoOn(identity.Unblock{Name: "shop.example", Device: phone, Author: "Priya Shah", Reason: "Paint for the art table"}, identity.Shopping, 30*time.Minute)
+	b.must(err)
+	w.get("/audit").says(t, "Priya Shah", "a site in the category shopping for 30m0s, opening 1", "shop.example: Paint for the art table", "The chain is whole")
+	w.get("/queries/erase?"+who).says(t, "Erase the rows of Priya Shah?", "4 rows of the query log go for good", "The sites gone on to from a warning go as well")
 	if a := w.post("/queries/erase", "person", "Priya Shah", "reason", " "); a.Status != http.StatusUnprocessableEntity {
 		t.Errorf("without a reason: %d", a.Status)
 	}
 	w.post("/queries/erase", "person", "Priya Shah", "reason", "Asked for by her").says(t, "Erased: 4 rows.")
 	w.lookUp("person", "Priya Shah", "reason", "to see").says(t, "0 rows")
 	w.lookUp().says(t, "1 row", "hers.example")
-	if got := b.lines(); got[2] != "p.shah erased the query log of person:Priya Shah | 4 rows: Asked for by her" {
+	if got := b.lines(); got[2] != "p.shah erased the query log of person:Priya Shah | 4 rows, and 1 × where they went on to from a warning, and why: Asked for by her" {
 		t.Errorf("in the audit: %q", got)
+	}
+	for _, page := range []string{"/audit", "/open"} {
+		a := w.get(page)
+		a.says(t, "Priya Shah", "(erased)", "The site and the reason were erased with the query log.")
+		if strings.Contains(a.Body, "Paint") || strings.Contains(a.Body, "shop.example") {
+			t.Errorf("%s still has her words", page)
+		}
+	}
+	if live, err := b.records.LiveUnblocks(b.now()); err != nil || len(live) != 0 {
+		t.Errorf("what was erased runs on: %+v, %v", live, err)
 	}
 	b.must(b.records.Verify())
 }

@@ -138,6 +138,7 @@ func (s *Server) eraseQueries(w http.ResponseWriter, r *http.Request) {
 		s.o.Flush()
 		n, err := s.o.Records.EraseQueries(actor(r), sub, reason)
 		if err == nil {
+			s.o.Kick() // what was erased runs no longer
 			http.Redirect(w, r, "/queries?done=erased&rows="+strconv.FormatInt(n, 10), http.StatusSeeOther)
 			return
 		}

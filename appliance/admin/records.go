@@ -26,6 +26,7 @@ type Records interface {
 	EndUnblock(actor string, id int64) error
 	LiveUnblocks(at time.Time) ([]identity.Unblock, error)
 	Unblocks(limit int) ([]records.Unblock, error)
+	Opening(id int64) (records.Unblock, bool, error)
 
 	SearchQueries(f records.QueryFilter) (records.QueryPage, error)
 	CountQueries(f records.QueryFilter, most int) (int, error)

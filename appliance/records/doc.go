@@ -39,7 +39,9 @@
 //   - A clock that jumps ahead has nothing forgotten (MayForget), and one that is
 //     put back brings nothing to life that was over (EndPassed).
 //   - The audit chain is append-only and hash-chained, and holds the hash of
-//     every signature; Verify says what it finds and what it cannot find.
+//     every signature; Verify says what it finds and what it cannot find. What
+//     people write when they go on from a warning is theirs to have erased: the
+//     chain holds a salted hash of it, the words stand beside it.
 //     Devices, sessions and leases carry no hash: a bit that flips in one of
 //     them unseen by SQLite stays unseen here too.
 //
@@ -50,6 +52,8 @@
 //	                     QueryLimits says, so that it cannot fill the card
 //	signatures, audit    for good; schools keep them six years after somebody
 //	                     leaves, so nothing here removes them by itself
+//	openings             400 days (Prune); what was opened for others stays in the
+//	                     audit, what people went on to themselves does not
 //	sessions             400 days (Prune): a year's report and its reminder
 //	devices nobody       90 days after they were last seen (Prune), at most
 //	approved or signed   2,000 of them
@@ -57,7 +61,8 @@
 //
 // The query log holds names, not addresses of pages, and no answer. Device and
 // person are copied into each line as they were at that time. EachQuery gives a
-// person all that is kept about them, EraseQueries takes it out and overwrites it.
+// person all that is kept about them, EraseQueries takes it out and overwrites it, with
+// the sites they went on to from warnings and their reasons.
 //
 // # How the query log is stored
 //

@@ -32,10 +32,11 @@ func (s Subject) check() error {
 	return nil
 }
 
-// EraseQueries forgets every row of a subject and says how many there were. What
+// EraseQueries forgets every row of a subject and says how many there were; with them
+// go the sites to which they went on from a warning and what they wrote there. What
 // was asked for and by whom is in the audit before anything goes, how many rows
-// went is there after. The rows are overwritten in the file and in its
-// write-ahead log; copies that somebody took of the file are not within reach.
+// went is there after. All of it is overwritten in the files and in their
+// write-ahead logs; copies that somebody took of a file are not within reach.
 func (db *DB) EraseQueries(actor string, s Subject, reason string) (removed int64, err error) {
 	if err := s.check(); err != nil {
 		return 0, err
@@ -44,7 +45,7 @@ func (db *DB) EraseQueries(actor string, s Subject, reason string) (removed int6
 	if !ok || why == "" {
 		return 0, ErrLookupReason
 	}
-	if err := db.Audit(actor, "began erasing the query log of", s.String(), why); err != nil {
+	if err := db.Audit(actor, beganErasing, s.String(), why); err != nil {
 		return 0, err
 	}
 	is := scan{filter: s.Filter()}
@@ -67,8 +68,18 @@ func (db *DB) EraseQueries(actor string, s Subject, reason string) (removed int6
 	if err := errors.Join(db.queries.shrink(), db.queries.checkpoint()); err != nil {
 		return removed, err
 	}
-	return removed, db.Audit(actor, "erased the query log of", s.String(), strconv.FormatInt(removed, 10)+" rows: "+why)
+	words, err := db.eraseGoneOn(actor, s)
+	if err != nil {
+		return removed, err
+	}
+	what := strconv.FormatInt(removed, 10) + " rows"
+	if words > 0 {
+		what += ", and " + strconv.FormatInt(words, 10) + " × where they went on to from a warning, and why"
+	}
+	return removed, db.Audit(actor, "erased the query log of", s.String(), what+": "+why)
 }
+
+const beganErasing = "began erasing the query log of"
 
 // eraseStep is how many blocks one transaction looks into at most: the log's
 // writer waits no longer than that.

@@ -145,6 +145,15 @@ func (f *file) row(query string, args ...any) scanner {
 	return s.QueryRow(args...)
 }
 
+// all runs a query on the writer and hands scan each row.
+func (f *file) all(scan func(scanner) error, query string, args ...any) error {
+	s, err := f.prepared(query)
+	if err != nil {
+		return err
+	}
+	return eachRow(s, scan, args...)
+}
+
 // scanner is one row.
 type scanner interface{ Scan(dest ...any) error }
 

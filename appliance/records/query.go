@@ -177,15 +177,11 @@ func (f *file) removeBlock(id int64) error {
 // writerIDs reads numbers of blocks on the writer's connection, which alone sees
 // what its transaction has done.
 func (f *file) writerIDs(query string, args ...any) (ids []int64, err error) {
-	s, err := f.prepared(query)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(s, func(s scanner) error {
+	err = f.all(func(s scanner) error {
 		var id int64
 		err := s.Scan(&id)
 		ids = append(ids, id)
 		return err
-	}, args...)
+	}, query, args...)
 	return ids, err
 }

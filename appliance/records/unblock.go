@@ -21,10 +21,8 @@ const (
 	// MaxUnblock is how long an opening lasts at most: a working day. What is
 	// needed longer is a rule, with a review.
 	MaxUnblock = 8 * time.Hour
-	// maxLiveUnblocks bounds how many run at once.
+	// maxLiveUnblocks bounds how many run at once, not counting those of GoOn.
 	maxLiveUnblocks = 200
-	// maxWarned is how many of them one device may have from the page that warns.
-	maxWarned = 10
 )
 
 // The refusals of openings.
@@ -35,7 +33,6 @@ var (
 	ErrUnblockLong   = &Refusal{"unblock-long", "An opening lasts from one minute to eight hours. What is needed for longer is a rule."}
 	ErrUnblockLocked = &Refusal{"unblock-locked", "This category is locked: it is blocked for everybody, and nothing opens it."}
 	ErrUnblockMany   = &Refusal{"unblock-many", "Too many openings run at the moment. End some of them first."}
-	ErrWarnedMany    = &Refusal{"busy", "This device went on to many sites in a short time. Wait a while, or ask the technician to open what you need."}
 	ErrNoUnblock     = &Refusal{"no-unblock", "This opening is over already."}
 )
 
@@ -63,6 +60,7 @@ func scanUnblock(s scanner) (u Unblock, err error) {
 // the length of d. Only the categories are looked at here; that a name lies in a
 // locked one is the filter's to say, which opens none of these for anybody.
 func (db *DB) Unblock(actor string, u identity.Unblock, d time.Duration) (identity.Unblock, error) {
+	u.Warned, u.Author = false, actor
 	u, err := checkUnblock(u, d)
 	if err != nil {
 		return identity.Unblock{}, err
@@ -71,44 +69,37 @@ func (db *DB) Unblock(actor string, u identity.Unblock, d time.Duration) (identi
 		// A box without a battery clock may wake in the past: an opening from
 		// before it does not count as one that runs.
 		var live int
-		if err := t.row(`SELECT count(*) FROM unblocks WHERE ended_at = 0 AND until > ? AND started <= ?`, micros(t.now), micros(t.now.Add(clockSkew))).Scan(&live); err != nil {
+		if err := t.row(`SELECT count(*) FROM unblocks WHERE NOT warned AND ended_at = 0 AND until > ? AND started <= ?`, micros(t.now), micros(t.now.Add(clockSkew))).Scan(&live); err != nil {
 			return err
 		}
 		if live >= maxLiveUnblocks {
 			return ErrUnblockMany
 		}
-		if u.Warned {
-			// One device must not use up what is there for all.
-			if err := t.row(`SELECT count(*) FROM unblocks WHERE warned AND mac = ? AND until > ? AND started <= ?`, u.Device.String(), micros(t.now), micros(t.now.Add(clockSkew))).Scan(&live); err != nil {
-				return err
-			}
-			if live >= maxWarned {
-				return ErrWarnedMany
-			}
-		}
-		u.From, u.Until, u.Author = timeOf(micros(t.now)), timeOf(micros(t.now.Add(d))), label(actor, maxName)
-		mac := ""
-		if !u.Device.IsZero() {
-			mac = u.Device.String()
-		}
-		res, err := t.exec(`INSERT INTO unblocks (name, category, mac, person, started, until, reason, author, warned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			u.Name, string(u.Category), mac, u.Person, micros(u.From), micros(u.Until), u.Reason, u.Author, u.Warned)
-		if err != nil {
+		if err := t.open(&u, d, nil); err != nil {
 			return err
 		}
-		if u.ID, err = res.LastInsertId(); err != nil {
-			return err
-		}
-		verb := "opened"
-		if u.Warned {
-			verb = "went on"
-		}
-		return t.event(actor, verb, whomOf(u), fmt.Sprintf("%s for %s: %s", whatOf(u), d, u.Reason))
+		return t.event(actor, "opened", whomOf(u), fmt.Sprintf("%s for %s: %s", whatOf(u), d, u.Reason))
 	})
 	if err != nil {
 		return identity.Unblock{}, err
 	}
 	return u, nil
+}
+
+// open writes an opening that begins now, and completes u.
+func (t *tx) open(u *identity.Unblock, d time.Duration, salt []byte) error {
+	u.From, u.Until = timeOf(micros(t.now)), timeOf(micros(t.now.Add(d)))
+	mac := ""
+	if !u.Device.IsZero() {
+		mac = u.Device.String()
+	}
+	res, err := t.exec(`INSERT INTO unblocks (name, category, mac, person, started, until, reason, author, warned, salt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.Name, string(u.Category), mac, u.Person, micros(u.From), micros(u.Until), u.Reason, u.Author, u.Warned, append([]byte{}, salt...))
+	if err != nil {
+		return err
+	}
+	u.ID, err = res.LastInsertId()
+	return err
 }
 
 func checkUnblock(u identity.Unblock, d time.Duration) (identity.Unblock, error) {
@@ -121,14 +112,14 @@ func checkUnblock(u identity.Unblock, d time.Duration) (identity.Unblock, error)
 		return u, ErrUnblockWhat
 	case info.Locked:
 		return u, ErrUnblockLocked
-	case u.Device.IsZero() == (u.Person == ""), u.Warned && (u.Device.IsZero() || u.Name == ""):
+	case u.Device.IsZero() == (u.Person == ""), u.Warned && (u.Device.IsZero() || u.Name == "" || NameKey(u.Author) == ""):
 		return u, ErrUnblockWhom
 	case !ok || reason == "":
 		return u, ErrUnblockReason
 	case d < time.Minute || d > MaxUnblock:
 		return u, ErrUnblockLong
 	}
-	u.Reason = reason
+	u.Reason, u.Author = reason, label(u.Author, maxName)
 	if u.Person != "" {
 		name, err := CleanName(u.Person)
 		if err != nil {
@@ -172,8 +163,8 @@ func (db *DB) Unblocks(limit int) ([]Unblock, error) {
 	return all, reading("the openings", err)
 }
 
-// pruneUnblocks forgets openings from before a time; the audit keeps what they
-// were.
+// pruneUnblocks forgets openings from before a time; the audit keeps what was opened
+// for others, and of those who went on that they did.
 func (t *tx) pruneUnblocks(before time.Time) error {
 	_, err := t.exec(`DELETE FROM unblocks WHERE until < ? AND started < ?1`, micros(before))
 	return err

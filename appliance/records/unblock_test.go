@@ -109,48 +109,6 @@ func TestUnblockRefusals(t *testing.T) {
 	}
 }
 
-// Whoever is warned and goes on is on record by name, and no device does so without end.
-func TestGoingOnFromAWarning(t *testing.T) {
-	t.Parallel()
-	c := newClock()
-	db := openClean(t, t.TempDir(), c)
-	warned := site("shop.example")
-	warned.Warned = true
-	u, err := db.Unblock("Amina Khan", warned, 30*time.Minute)
-	must(t, err)
-	all, err := db.LiveUnblocks(c.Now())
-	must(t, err)
-	if !u.Warned || u.Author != "Amina Khan" || len(all) != 1 || !all[0].Warned || all[0].Author != "Amina Khan" || all[0].Device != macA {
-		t.Errorf("made %+v, kept %+v", u, all)
-	}
-	events, err := db.Events(0, 1)
-	must(t, err)
-	if events[0].Verb != "went on" || events[0].Actor != "Amina Khan" || !strings.Contains(events[0].Detail, "shop.example for 30m0s: Phonics") {
-		t.Errorf("the audit says %+v", events)
-	}
-	for range maxWarned - 1 {
-		_, err = db.Unblock("Amina Khan", warned, 30*time.Minute)
-		must(t, err)
-	}
-	if _, err := db.Unblock("Amina Khan", warned, 30*time.Minute); !errors.Is(err, ErrWarnedMany) {
-		t.Errorf("one too many: %v", err)
-	}
-	elsewhere := warned
-	elsewhere.Device = macB
-	_, err = db.Unblock("Sam Lee", elsewhere, 30*time.Minute)
-	must(t, err)
-	_, err = db.Unblock("mr.kaya", site("a.example"), time.Hour)
-	must(t, err)
-	c.Advance(30 * time.Minute)
-	_, err = db.Unblock("Amina Khan", warned, 30*time.Minute)
-	must(t, err)
-
-	person := identity.Unblock{Name: "shop.example", Person: "Amina Khan", Reason: "x", Warned: true}
-	if _, err := db.Unblock("Amina Khan", person, time.Minute); !errors.Is(err, ErrUnblockWhom) {
-		t.Errorf("for every device of a person: %v", err)
-	}
-}
-
 // The command line looks at the openings of a box that runs, without its lock.
 func TestPeekUnblocks(t *testing.T) {
 	t.Parallel()

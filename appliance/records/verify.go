@@ -16,23 +16,24 @@ type TamperError struct {
 
 func (e *TamperError) Error() string { return e.Sentence }
 
-// Verify walks the whole audit chain and every signature. It returns nil when
-// all is as recorded, a *TamperError naming the first event that was changed,
-// removed, inserted or put elsewhere, or another error when it cannot read.
+// Verify walks the whole audit chain, every signature and what those who went on
+// from a warning wrote. It returns nil when all is as recorded, a *TamperError
+// naming the first event that was changed, removed, inserted or put elsewhere, or
+// another error when it cannot read.
 //
-// It finds: any changed field of an event or of a signature or of a signed
-// text; a removed, inserted or reordered event; an end cut off before the event
-// named in audit.head; a removed or an added signature. It cannot find a cut
-// back to exactly the event in audit.head with that file rewritten to match, nor
-// a chain written anew from the start: for those compare Head with a copy kept
-// elsewhere.
+// It finds: any changed field of an event, of a signature, of a signed text, or of
+// what somebody went on to; a removed, inserted or reordered event; an end cut off
+// before the event named in audit.head; a removed or an added signature. It cannot
+// find a cut back to exactly the event in audit.head with that file rewritten to
+// match, nor a chain written anew from the start: for those compare Head with a
+// copy kept elsewhere.
 func (db *DB) Verify() error {
 	// The anchor first: events that come meanwhile only make the chain longer.
 	seq, hash, anchored, err := db.anchor.read()
 	if err != nil {
 		return &TamperError{Sentence: "The file audit.head, which holds the end of the audit chain, is damaged: whether the chain is complete cannot be told.", end: true}
 	}
-	v := verifier{last: Event{Hash: genesis}, signatures: make(map[int64]string)}
+	v := verifier{last: Event{Hash: genesis}, signatures: make(map[int64]string), openings: make(map[int64]goneOn)}
 	err = db.file.each(func(s scanner) error {
 		e, err := scanEvent(s)
 		if err != nil {
@@ -52,13 +53,28 @@ func (db *DB) Verify() error {
 	if !anchored && v.last.Seq > 1 {
 		return &TamperError{Sentence: "The file audit.head, which holds the end of the audit chain, is missing: whether the chain is complete cannot be told.", end: true}
 	}
-	return db.verifySignatures(v)
+	if err := db.verifySignatures(v); err != nil {
+		return err
+	}
+	return db.verifyOpenings(v)
 }
 
-// verifier walks the chain and collects what it says about signatures.
+// verifier walks the chain and collects what it says about signatures and openings.
 type verifier struct {
 	last       Event
 	signatures map[int64]string // ID → digest
+	openings   map[int64]goneOn // by ID: of those who went on from a warning
+	erasing    int64            // the last erasure's number
+}
+
+// note collects what an event says about openings.
+func (v *verifier) note(e Event) {
+	if id, digest, ok := e.opening(); ok {
+		v.openings[id] = goneOn{e.Seq, digest}
+	}
+	if e.Verb == beganErasing {
+		v.erasing = e.Seq
+	}
 }
 
 func (v *verifier) event(e Event) error {
@@ -79,6 +95,7 @@ func (v *verifier) event(e Event) error {
 			v.signatures[n] = digest
 		}
 	}
+	v.note(e)
 	v.last = e
 	return nil
 }
