@@ -4,8 +4,8 @@
 //
 // In order: the pseudo file systems; the watchdog, before gokrazy's own pinger
 // can have it; the links under /dev/stairgate, which everybody else uses
-// instead of device names; /perm, grown to the disk and formatted if it never
-// was; the clock's floor and the random seed; gokrazy.Boot; the services named
+// instead of device names; /perm, grown to the disk, formatted if it never was
+// and repaired by e2fsck if it says that it is damaged; the clock's floor and the random seed; gokrazy.Boot; the services named
 // in /etc/stairgate/services.json, each supervised by gokrazy; and the guard,
 // which feeds the watchdog while the appliance says that it is alive and ends a
 // trial boot that nobody committed.

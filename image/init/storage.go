@@ -115,8 +115,9 @@ func mountPartition(device string, size int64) (err error) {
 		if e := perm.Mark(f); e != nil {
 			log.Print(e) // a card with its lock on
 		}
+		repairPerm(f, device)
 	}
-	if e := f.Close(); e != nil {
+	if e := f.Close(); e != nil && !errors.Is(e, os.ErrClosed) {
 		log.Printf("closing %s: %v", device, e)
 	}
 	switch {
