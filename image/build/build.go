@@ -206,6 +206,11 @@ func (b *builder) make(ctx context.Context) (made, error) {
 			return made{}, err
 		}
 	}
+	if b.instance.InternalCompatibilityFlags.InitPkg == checkedBy {
+		if p.checker, err = b.debian(ctx, checker, checkerFile); err != nil {
+			return made{}, err
+		}
+	}
 	kernel, err := fetch(ctx, b.Source, b.instance.KernelPackage)
 	if err != nil {
 		return made{}, err

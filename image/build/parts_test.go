@@ -26,6 +26,7 @@ func TestBillOfMaterials(t *testing.T) {
 	script := write(t, filepath.Join(t.TempDir(), "script"), "#!/bin/sh\n")
 	p := inputs(t)
 	p.init, p.programs, p.extra = self, map[string]string{"appliance": self}, map[string]string{"/user/script": script}
+	p.checker = packaged{script, "1.47.0-2+b2"}
 	b := &builder{Options: Options{Board: slots.AMD64, Source: "../.."}, instance: p.instance}
 	text, err := b.sbom(t.Context(), p, module{Path: "example.org/kernel", Version: "v1.0.0"})
 	if err != nil {
@@ -53,10 +54,17 @@ func TestBillOfMaterials(t *testing.T) {
 	if h := got["/user/script"].Hashes; h == nil || (*h)[0].Value != sum {
 		t.Error("a program that is not Go's is listed without its sum")
 	}
+	if h := got["/gokrazy/e2fsck"].Hashes; h == nil || (*h)[0].Value != sum {
+		t.Error("e2fsck is listed without its sum")
+	}
+	if got["e2fsck-static"].PackageURL != "pkg:deb/debian/e2fsck-static@1.47.0-2%2Bb2" {
+		t.Errorf("e2fsck's package is listed as %+v", got["e2fsck-static"])
+	}
 	for name, licence := range map[string]string{
 		"aead.dev/minisign": "MIT", "stdlib": "BSD-3-Clause", "github.com/diskfs/go-diskfs": "MIT",
 		"example.org/kernel": "GPL-2.0-only WITH Linux-syscall-note",
 		"ca-certificates":    "MPL-2.0", "systemd-boot-efi": "LGPL-2.1-or-later",
+		"e2fsck-static": "GPL-2.0-only AND LGPL-2.0-only AND LGPL-2.1-or-later AND BSD-3-Clause",
 	} {
 		c, ok := got[name]
 		if !ok || c.Version == "" || c.Licenses == nil || (*c.Licenses)[0].Expression != licence {

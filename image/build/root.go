@@ -34,6 +34,7 @@ type parts struct {
 	init     string            // the first process
 	programs map[string]string // name → file, for /user
 	modules  string            // the kernel's lib/modules, if it has any
+	checker  packaged          // e2fsck, if the first process runs it
 	keys     []string          // public keys that updates are signed with
 	extra    map[string]string // file of the root → file to take in its place
 }
@@ -47,6 +48,9 @@ func root(p parts) (tree, error) {
 	t.text("etc/hostname", p.instance.Hostname+"\n")
 	t.text("etc/hosts", "127.0.0.1 localhost "+p.instance.Hostname+"\n::1 localhost ip6-localhost\n")
 	t.file("gokrazy/init", p.init, 0o755)
+	if p.checker.file != "" {
+		t.file(checkerOnImage, p.checker.file, 0o755)
+	}
 	for name, file := range p.programs {
 		t.file("user/"+name, file, 0o755)
 	}

@@ -38,6 +38,10 @@ func (b *builder) sbom(ctx context.Context, p parts, kernel module) ([]byte, err
 	for name, file := range p.programs {
 		files["/user/"+name] = file
 	}
+	if p.checker.file != "" {
+		files["/"+checkerOnImage] = p.checker.file
+		inv.debian(checker, p.checker.version, checkerLicence)
+	}
 	maps.Copy(files, p.extra)
 	var modules []module
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -72,9 +76,11 @@ func (b *builder) sbom(ctx context.Context, p parts, kernel module) ([]byte, err
 		debian["systemd-boot-efi"] = "LGPL-2.1-or-later"
 	}
 	for _, name := range slices.Sorted(maps.Keys(debian)) {
-		if err := inv.debian(ctx, name, debian[name]); err != nil {
+		version, err := debianVersion(ctx, name)
+		if err != nil {
 			return nil, err
 		}
+		inv.debian(name, version, debian[name])
 	}
 	return inv.print(p.release)
 }
@@ -142,17 +148,12 @@ func (inv *inventory) add(c cyclonedx.Component, licence string) {
 	inv.list[c.BOMRef] = c
 }
 
-// debian adds an installed Debian package.
-func (inv *inventory) debian(ctx context.Context, name, licence string) error {
-	version, err := debianVersion(ctx, name)
-	if err != nil {
-		return err
-	}
+// debian adds a Debian package.
+func (inv *inventory) debian(name, version, licence string) {
 	ref := "pkg:deb/debian/" + name + "@" + strings.ReplaceAll(version, "+", "%2B")
 	inv.add(cyclonedx.Component{
 		BOMRef: ref, Type: cyclonedx.ComponentTypeFile, Name: name, Version: version, PackageURL: ref,
 	}, licence)
-	return nil
 }
 
 func (inv *inventory) print(r release) ([]byte, error) {
