@@ -22,7 +22,7 @@ ARCH ?= amd64
 KEYS ?= bin/keys
 MKIMAGE = go run ./image/mkimage -board $(ARCH) -keys $(KEYS) $(if $(VERSION),-version $(VERSION)) $(if $(CMDLINE),-cmdline '$(CMDLINE)')
 
-.PHONY: help image test-image bundle keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
+.PHONY: help image test-image bundle debian keys run test check build assets kernel stories fmt clean deps-run deps-test deps-bench deps-image \
 	bench-dhcp bench-forward bench-dns bench-log bench-image smoke test-update soak qemu fuzz
 
 help: ## list the targets
@@ -55,14 +55,14 @@ stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft a
 # What has a virtual machine is behind a build tag: it is slow where that is emulated.
 VM = $(GOTEST) -count=1 -tags qemu
 
-smoke: deps-test assets ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one
+smoke: deps-test assets debian ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one
 	@echo "smoke: the image in a virtual machine"
 	@$(VM) -timeout 30m -run '^TestSmoke$$' ./image/vm
 
-test-update: deps-test assets ## every update, refusal, way back and power cut; takes hours where the machine is emulated
+test-update: deps-test assets debian ## every update, refusal, way back and power cut; takes hours where the machine is emulated
 	@$(VM) -timeout 8h -run '^Test(Update|Power|Signed|Pi)' ./image/vm
 
-soak: deps-test assets ## 200 power cuts during updates, going on where it was ended: CUTS=200 SEED=1
+soak: deps-test assets debian ## 200 power cuts during updates, going on where it was ended: CUTS=200 SEED=1
 	@mkdir -p bin
 	@go test -v -count=1 -tags qemu,soak -timeout 0 -run '^TestSoak$$' ./image/vm -args -cuts $(or $(CUTS),200) -seed $(or $(SEED),0) -state $(CURDIR)/bin/soak.json
 
@@ -70,7 +70,7 @@ qemu: deps-test image ## the image in a virtual machine, with its pages on 127.0
 	@go build -o bin/ ./image/qemu
 	@exec bin/qemu -image bin/stairgate-$(ARCH).img $(if $(BLANK),-blank)
 
-bench-image: deps-test assets ## the image beside a bare gokrazy system: size, start, memory, update
+bench-image: deps-test assets debian ## the image beside a bare gokrazy system: size, start, memory, update
 	@go run ./image/benchimage
 
 build: assets ## the three programs, in bin/
@@ -81,6 +81,9 @@ image: deps-image assets keys ## a disk to flash: ARCH=amd64 or rpi, GUID=random
 
 test-image: deps-image assets ## two builds of the image are equal, byte for byte; takes a few minutes
 	@$(GOTEST) -count=1 -timeout 30m -tags image ./image/build
+
+debian: ## what the image has from Debian, for builds without a network: e2fsck of both boards
+	@go run ./image/mkimage fetch
 
 bundle: deps-image assets keys ## the signed update of the same version: ARCH=amd64 or rpi
 	@$(MKIMAGE) -bundle 'bin/stairgate-{version}-$(ARCH).bundle'

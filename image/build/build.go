@@ -26,6 +26,7 @@ type Options struct {
 	Cmdline  string      // more words for the kernel
 	Keys     string      // folder of stairgate.pub and stairgate-next.pub; bin/keys
 	Cache    string      // bin/image
+	Debian   string      // what apt fetched; bin/debian
 	Random   bool        // draw identifiers instead of deriving them from the board
 	Created  time.Time   // SOURCE_DATE_EPOCH, or the last commit's time
 
@@ -136,7 +137,7 @@ func start(ctx context.Context, o Options) (*builder, error) {
 		return nil, err
 	}
 	for field, value := range map[*string]string{
-		&b.Keys: "bin/keys", &b.Cache: "bin/image", &b.Instance: "image/instances/" + string(b.Board) + "/config.json",
+		&b.Keys: "bin/keys", &b.Cache: "bin/image", &b.Debian: "bin/debian", &b.Instance: "image/instances/" + string(b.Board) + "/config.json",
 	} {
 		if *field == "" {
 			*field = filepath.Join(b.Source, filepath.FromSlash(value))

@@ -4,9 +4,12 @@
 //	mkimage -board amd64 -out bin/stairgate-amd64.img -xz
 //	mkimage -board amd64 -bundle bin/stairgate-{version}-amd64.bundle
 //	mkimage keys bin/keys
+//	mkimage fetch
 //
-// {version} in a file's name stands for the version. The private keys' password is read from the environment
-// variable STAIRGATE_KEY_PASSWORD.
+// Fetch gets what comes from Debian and is not there yet, for builds without a network.
+//
+// {version} in a file's name stands for the version. The private keys' password is read
+// from the environment variable STAIRGATE_KEY_PASSWORD.
 package main
 
 import (
@@ -39,6 +42,9 @@ func run(ctx context.Context, args []string) error {
 			return errors.New("write: mkimage keys FOLDER")
 		}
 		return keys(args[1])
+	}
+	if len(args) == 1 && args[0] == "fetch" {
+		return build.Fetch(ctx, build.Options{Say: say})
 	}
 	j, err := parse(args)
 	if err != nil {
