@@ -615,6 +615,9 @@ func TestWithin(t *testing.T) {
 
 // A service's lines reach the log by gokrazy's own handler.
 func TestFollow(t *testing.T) {
+	whole := http.DefaultServeMux
+	t.Cleanup(func() { http.DefaultServeMux = whole })
+	http.DefaultServeMux = http.NewServeMux() // a pattern is registered once only
 	http.HandleFunc("/log", func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("path") != "/user/dnsd" || r.FormValue("stream") != "both" {
 			http.Error(w, "no such service", http.StatusNotFound)
