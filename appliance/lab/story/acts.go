@@ -24,6 +24,15 @@ func cmdTechnician(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("LAPTOP_MAC", lab.LaptopMAC)
 }
 
+// cmdCode reads the set-up code off the box's console: code. $CODE is it.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := deadline(ts)
+	defer cancel()
+	code, err := of(ts).lab.SetupCode(ctx)
+	ts.Check(err)
+	ts.Setenv("CODE", code)
+}
+
 // cmdApprove approves a device: approve NAME GROUP
 func cmdApprove(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := deadline(ts)

@@ -3,10 +3,13 @@ package story
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"stairgate/config"
 	"stairgate/config/identity"
@@ -75,4 +78,10 @@ func turn(c *config.Config, at time.Time) {
 			g.Categories = append([]identity.CategoryRule{{Action: identity.Allow, Of: []identity.Category{identity.Bypass}, When: when}}, g.Categories...)
 		}
 	}
+}
+
+// cmdSettings writes what the box was set to at first into a file, as the page
+// about settings takes it: settings FILE
+func cmdSettings(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), config.Marshal(of(ts).settings), 0o644))
 }

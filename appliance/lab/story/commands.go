@@ -32,6 +32,7 @@ func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(adjust(&c, a))
 	}
+	s.settings = c
 	ts.Check(os.MkdirAll(o.Dir, 0o755))
 	if s.params.Gateway != nil {
 		var err error

@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"stairgate/appliance/lab"
+	"stairgate/config"
 )
 
 // Params say how the stories are played.
@@ -72,6 +73,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"halt":       cmdHalt,
 		"resume":     cmdResume,
 		"technician": cmdTechnician,
+		"code":       cmdCode,
+		"settings":   cmdSettings,
 		"approve":    cmdApprove,
 		"revoke":     cmdRevoke,
 		"sign":       cmdSign,
@@ -85,6 +88,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 type story struct {
 	params     Params
 	lab        *lab.Lab
+	settings   config.Config // what the box was set to at first
 	cancel     context.CancelFunc
 	background map[string]*exec.Cmd
 }
