@@ -110,6 +110,9 @@ func (l *Lab) Perm() string { return filepath.Join(l.Box.dir, "perm") }
 // Run is where the box keeps its sockets.
 func (l *Lab) Run() string { return filepath.Join(l.Box.dir, "run") }
 
+// Gateway is what stands in the box's place.
+func (l *Lab) Gateway() Gateway { return l.gateway }
+
 // Host finds a host by name.
 func (l *Lab) Host(name string) *Host {
 	switch name {

@@ -31,10 +31,10 @@ func Flash(ctx context.Context, dir, image string, size int) (*Disk, error) {
 }
 
 // Raw writes the disk's content, as it is now, to a sparse file. The machine
-// must be off.
+// must be off, or held.
 func (d *Disk) Raw(ctx context.Context) (string, error) {
 	raw := filepath.Join(d.dir, "disk.raw")
-	return raw, run(ctx, "qemu-img", "convert", "-q", "-f", "qcow2", "-O", "raw", d.File, raw)
+	return raw, run(ctx, "qemu-img", "convert", "-q", "-U", "-f", "qcow2", "-O", "raw", d.File, raw)
 }
 
 // Check looks at the file systems as the power cut left them: p1 (FAT) and, the
@@ -66,21 +66,30 @@ func checkFAT(ctx context.Context, raw string, p partition) error {
 }
 
 func checkExt4(ctx context.Context, raw string, p partition) error {
-	f, err := p.copyOut(raw)
+	f, err := replayed(ctx, raw, p)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f)
-	// The journal first, as the kernel would at the next mount; no other repair.
-	out, err := exec.CommandContext(ctx, "e2fsck", "-E", "journal_only", "-y", f).CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 1) {
-		return fmt.Errorf("p4: replaying the journal: %w\n%s", err, out)
-	}
-	if out, err = exec.CommandContext(ctx, "e2fsck", "-fn", f).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "e2fsck", "-fn", f).CombinedOutput(); err != nil {
 		return fmt.Errorf("p4: e2fsck -fn: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// replayed is a copy of an ext4 partition with its journal replayed, as the
+// kernel would at the next mount, and nothing else repaired.
+func replayed(ctx context.Context, raw string, p partition) (string, error) {
+	f, err := p.copyOut(raw)
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, "e2fsck", "-E", "journal_only", "-y", f).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 1) {
+		return "", errors.Join(fmt.Errorf("p%d: replaying the journal: %w\n%s", p.number, err, out), os.Remove(f))
+	}
+	return f, nil
 }
 
 func run(ctx context.Context, argv ...string) error {

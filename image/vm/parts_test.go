@@ -68,6 +68,23 @@ func TestPrefillAndCheck(t *testing.T) {
 		t.Errorf("p4 holds %q (%v)", out, err)
 	}
 
+	// A text is found in files, and on p1 to p3 wherever it lies.
+	root, err := os.OpenFile(raw, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.WriteAt([]byte("hello"), parts[1].start+1<<20-2); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][]string{"hello": {"p2", "/greeting"}, "good night": nil} {
+		if got, err := d.find(t.Context(), []byte(text)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q is found in %q (%v), want %q", text, got, err, want)
+		}
+	}
+
 	// Now something is wrong with each.
 	for name, harm := range map[string]struct {
 		part partition
