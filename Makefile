@@ -53,14 +53,15 @@ stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft a
 	@$(GOTEST) -count=1 -timeout 12m ./appliance/lab/...
 
 # What has a virtual machine is behind a build tag: it is slow where that is emulated.
-VM = $(GOTEST) -count=1 -tags qemu
+# One machine at a time: it takes a core, and limits of time count on that.
+VM = $(GOTEST) -count=1 -parallel 1 -tags qemu
 
 smoke: deps-test assets debian ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one
 	@echo "smoke: the image in a virtual machine"
 	@$(VM) -timeout 30m -run '^TestSmoke$$' ./image/vm
 
-test-update: deps-test assets debian ## every update, refusal, way back and power cut; takes hours where the machine is emulated
-	@$(VM) -timeout 8h -run '^Test(Update|Power|Signed|Pi)' ./image/vm
+test-update: deps-test assets debian ## the first start, the stories, every update, refusal, way back and power cut on the image; takes hours where it is emulated
+	@$(VM) -timeout 8h -run '^Test(Blank|Lab|Update|Power|Signed|Pi)' ./image/vm
 
 soak: deps-test assets debian ## 200 power cuts during updates, going on where it was ended: CUTS=200 SEED=1
 	@mkdir -p bin

@@ -31,12 +31,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestSmoke plays the image's own stories, and with them those of the lab that
-// look at the gateway from outside.
+// TestSmoke plays the story of a box that was set up before: it is used, takes an
+// update and goes back from a bad one.
 func TestSmoke(t *testing.T) {
 	story.Play(t, story.Params{
-		Dir:  "testdata",
-		Slow: vm.Slowness(),
+		Files: []string{"testdata/image-smoke.txtar"},
+		Slow:  vm.Slowness(),
 		Gateway: func(string) (lab.Gateway, error) {
 			image, err := shelf.image(ware{version: "0.1.0"})
 			return &vm.Gateway{Image: image}, err
