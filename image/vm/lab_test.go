@@ -35,7 +35,7 @@ func TestLab(t *testing.T) {
 		}
 	}
 	t.Logf("%d of the lab's %d stories look from outside only", len(files), len(all))
-	if len(files) < 12 {
+	if len(files) < 15 {
 		t.Fatalf("those are too few: %q", files)
 	}
 	image := must(t)(shelf.image(ware{version: "0.1.0"}))
