@@ -18,7 +18,9 @@ import (
 var inside = regexp.MustCompile(`(?m)^[^#\n]*(\b(in|part|start \S+) box\b|\$(BOX|PERM|RUN|BIN)\b|\bdisk=)|^(crash|halt|resume)\b`)
 
 // TestLab plays those stories of the lab that look at the gateway from outside
-// only: what is flashed keeps the same promises to the same clients.
+// only: what is flashed keeps the same promises to the same clients. As there, the
+// admin pages are shut at once to whoever is not the technician, not ten minutes
+// after power-on.
 func TestLab(t *testing.T) {
 	all, err := filepath.Glob("../../appliance/lab/testdata/*.txtar")
 	if err != nil {
@@ -38,7 +40,7 @@ func TestLab(t *testing.T) {
 	if len(files) < 15 {
 		t.Fatalf("those are too few: %q", files)
 	}
-	image := must(t)(shelf.image(ware{version: "0.1.0"}))
+	image := must(t)(shelf.image(ware{version: "0.1.0", how: "no rescue window", cmdline: trialWords}))
 	story.Play(t, story.Params{
 		Files:   files,
 		Slow:    vm.Slowness(),

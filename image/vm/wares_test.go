@@ -80,8 +80,9 @@ func (a ware) options(ctx context.Context, w *wares) (o build.Options, err error
 		o.Programs["/gokrazy/init"], err = w.broken(ctx, "hang")
 	case "service crashes":
 		o.Programs["/user/appliance"], err = w.broken(ctx, "crash")
-	case "DHCP cannot bind":
-		if o.Programs["/user/appliance"], err = w.broken(ctx, "deaf"); err != nil {
+	case "DHCP cannot bind", "no rescue window":
+		how := map[string]string{"DHCP cannot bind": "deaf", "no rescue window": "shut"}[a.how]
+		if o.Programs["/user/appliance"], err = w.broken(ctx, how); err != nil {
 			return o, err
 		}
 		o.Programs["/user/real-appliance"], err = w.program(ctx, "stairgate/appliance")

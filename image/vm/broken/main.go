@@ -1,5 +1,6 @@
 // Command broken is what the tests put in the place of a program of the image,
-// to see the box go back to the version before. How it is broken is linked in:
+// to see the box go back to the version before, or to have a program with other
+// flags. How it is broken is linked in:
 //
 //	go build -ldflags '-X main.how=deaf' stairgate/image/vm/broken
 package main
@@ -30,6 +31,10 @@ func main() {
 		if err := deaf(); err != nil {
 			fmt.Println("broken:", err)
 		}
+	case "shut": // has no rescue window after power-on, as in the lab
+		if err := standFor("-rescue", "0s"); err != nil {
+			fmt.Println("broken:", err)
+		}
 	}
 	os.Exit(3)
 }
@@ -46,6 +51,11 @@ func deaf() error {
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil { // stays open after exec
 		return err
 	}
+	return standFor()
+}
+
+// standFor becomes the program that this one stands for.
+func standFor(more ...string) error {
 	self := os.Args[0]
-	return syscall.Exec(filepath.Join(filepath.Dir(self), "real-"+filepath.Base(self)), os.Args, os.Environ())
+	return syscall.Exec(filepath.Join(filepath.Dir(self), "real-"+filepath.Base(self)), append(os.Args, more...), os.Environ())
 }
