@@ -56,12 +56,12 @@ stories: assets ## one requirement each, with udhcpc, dhclient, dig, curl, nft a
 # One machine at a time: it takes a core, and limits of time count on that.
 VM = $(GOTEST) -count=1 -parallel 1 -tags qemu
 
-smoke: deps-test assets debian ## the image boots in a virtual machine, is used, takes an update and goes back from a bad one
+smoke: deps-test assets debian ## the image in a virtual machine: its first start; it is used, takes an update and goes back from a bad one
 	@echo "smoke: the image in a virtual machine"
-	@$(VM) -timeout 30m -run '^TestSmoke$$' ./image/vm
+	@$(VM) -timeout 30m -run '^Test(Smoke|Blank)$$' ./image/vm
 
-test-update: deps-test assets debian ## the first start, the stories, every update, refusal, way back and power cut on the image; takes hours where it is emulated
-	@$(VM) -timeout 8h -run '^Test(Blank|Lab|Update|Power|Signed|Pi)' ./image/vm
+test-update: deps-test assets debian ## the lab's stories on the image, every update, refusal, way back and power cut; takes hours where it is emulated
+	@$(VM) -timeout 8h -run '^Test(Lab|Update|Power|Signed|Pi)' ./image/vm
 
 soak: deps-test assets debian ## 200 power cuts during updates, going on where it was ended: CUTS=200 SEED=1
 	@mkdir -p bin
