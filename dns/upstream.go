@@ -35,6 +35,7 @@ var (
 // a change: each question brings the list of its snapshot.
 type upstreams struct {
 	flights *flights
+	lines   *lines
 	began   time.Time // times are kept as since then: nobody sets that clock
 
 	mu     sync.Mutex
@@ -49,7 +50,7 @@ type health struct {
 }
 
 func newUpstreams() *upstreams {
-	return &upstreams{began: time.Now(), health: make(map[netip.AddrPort]*health), flights: newFlights()}
+	return &upstreams{began: time.Now(), health: make(map[netip.AddrPort]*health), flights: newFlights(), lines: newLines()}
 }
 
 // resolve asks the resolvers of list in turn. A nil message means that none gave an
@@ -63,9 +64,12 @@ func (u *upstreams) resolve(ctx context.Context, who passenger, list []netip.Add
 	}
 	defer u.flights.land(who)
 
-	ctx, cancel := context.WithTimeout(ctx, totalPatience)
-	defer cancel()
-	order, healthy := u.order(list, time.Now())
+	began := time.Now()
+	end := began.Add(totalPatience)
+	if d, ok := ctx.Deadline(); ok && d.Before(end) {
+		end = d
+	}
+	order, healthy := u.order(list, began)
 	rounds := []time.Duration{patience, morePatience}
 	if !healthy {
 		rounds = rounds[:1] // nobody answered a moment ago: say so soon
@@ -75,7 +79,10 @@ func (u *upstreams) resolve(ctx context.Context, who passenger, list []netip.Add
 	for _, p := range rounds {
 		for _, addr := range order {
 			asked := time.Now()
-			m, err := exchange(ctx, addr, outgoing(r), p)
+			if (last != nil || poor != nil) && (!asked.Before(end) || ctx.Err() != nil) {
+				break
+			}
+			m, err := u.exchange(addr, outgoing(r), wait{p, end})
 			u.note(addr, err, asked, time.Now())
 			switch {
 			case err != nil:
@@ -87,15 +94,27 @@ func (u *upstreams) resolve(ctx context.Context, who passenger, list []netip.Add
 				// answer.
 				poor = m
 			}
-			if ctx.Err() != nil {
-				break
-			}
 		}
 		if poor != nil {
 			return incoming(poor, r), failure{}
 		}
 	}
 	return nil, unreachable(list, last)
+}
+
+// wait is how long to wait for an answer, from when it is asked for, and until when at
+// most.
+type wait struct {
+	patience time.Duration
+	end      time.Time
+}
+
+// from is the end of a wait that begins now.
+func (w wait) from(now time.Time) time.Time {
+	if t := now.Add(w.patience); t.Before(w.end) {
+		return t
+	}
+	return w.end
 }
 
 // unreachable tells a timeout from a broken network.
@@ -139,6 +158,7 @@ func (u *upstreams) note(addr netip.AddrPort, err error, asked, now time.Time) {
 	if isTimeout(err) && (h.answered.Load() > u.at(asked) || now.Sub(asked) < patience) {
 		return // nor was it given the time
 	}
+	u.lines.drop(addr)
 	if h.failed.Add(1) >= strikes {
 		h.until.Store(u.at(now.Add(penalty)))
 	}
@@ -150,6 +170,12 @@ func (u *upstreams) at(t time.Time) int64 { return int64(t.Sub(u.began)) }
 func isTimeout(err error) bool {
 	var e net.Error
 	return errors.As(err, &e) && e.Timeout()
+}
+
+// isBroken reports whether the network refused, at once, to carry a question.
+func isBroken(err error) bool {
+	var e *net.OpError
+	return errors.As(err, &e) && !e.Timeout()
 }
 
 func (u *upstreams) of(a netip.AddrPort) *health {
@@ -167,10 +193,9 @@ func (u *upstreams) of(a netip.AddrPort) *health {
 }
 
 // exchange asks one resolver once: over UDP, and over TCP when the answer did not
-// fit. Every question has a socket of its own, so a forger must guess its port as
-// well as its number.
-func exchange(ctx context.Context, addr netip.AddrPort, m *dns.Msg, patience time.Duration) (*dns.Msg, error) {
-	got, err := ask(ctx, "udp", addr, m, patience)
+// fit.
+func (u *upstreams) exchange(addr netip.AddrPort, m *dns.Msg, w wait) (*dns.Msg, error) {
+	got, err := u.ask(addr, m, w)
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +203,14 @@ func exchange(ctx context.Context, addr netip.AddrPort, m *dns.Msg, patience tim
 		// A resolver from before EDNS. It gets the question without it.
 		m = m.Copy()
 		m.Extra = slices.DeleteFunc(m.Extra, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT })
-		if got, err = ask(ctx, "udp", addr, m, patience); err != nil {
+		if got, err = u.ask(addr, m, w); err != nil {
 			return nil, err
 		}
 	}
 	if !got.Truncated {
 		return got, nil
 	}
-	long, err := ask(ctx, "tcp", addr, m, patience)
+	long, err := askTCP(addr, m, w)
 	if err != nil {
 		// The short answer and its TC bit are true: the client may try for itself.
 		return got, nil
@@ -193,15 +218,57 @@ func exchange(ctx context.Context, addr netip.AddrPort, m *dns.Msg, patience tim
 	return long, nil
 }
 
-func ask(ctx context.Context, network string, addr netip.AddrPort, m *dns.Msg, patience time.Duration) (*dns.Msg, error) {
-	c := dns.Client{Net: network, Timeout: patience, UDPSize: upstreamSize}
-	got, _, err := c.ExchangeContext(ctx, m, addr.String())
-	if err != nil {
-		return nil, fmt.Errorf("asking %s over %s: %w", addr, network, err)
+// ask asks over UDP.
+func (u *upstreams) ask(addr netip.AddrPort, m *dns.Msg, w wait) (*dns.Msg, error) {
+	now := time.Now()
+	k := u.lines.take(addr, now)
+	if k != nil {
+		got, err := u.askBy(k, addr, m, w.from(now))
+		if !isBroken(err) {
+			return got, err
+		}
+		// The line may be at fault, if the box has another address since it was opened, say.
 	}
-	if !got.Response || len(got.Question) != 1 || got.Question[0].Qtype != m.Question[0].Qtype ||
-		got.Question[0].Qclass != m.Question[0].Qclass || dns.CanonicalName(got.Question[0].Name) != m.Question[0].Name {
-		return nil, fmt.Errorf("asking %s over %s: %w", addr, network, errWrongAnswer)
+	k, err := openLine(addr, now)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s over udp: %w", addr, err)
+	}
+	return u.askBy(k, addr, m, w.from(now))
+}
+
+// askBy asks by a line, which is used again only when all went as it should.
+func (u *upstreams) askBy(k *line, addr netip.AddrPort, m *dns.Msg, deadline time.Time) (*dns.Msg, error) {
+	got, err := k.ask(m, deadline)
+	if err == nil {
+		err = check(got, m)
+	}
+	if err != nil {
+		k.close()
+		return nil, fmt.Errorf("asking %s over udp: %w", addr, err)
+	}
+	u.lines.give(addr, k, time.Now())
+	return got, nil
+}
+
+func askTCP(addr netip.AddrPort, m *dns.Msg, w wait) (*dns.Msg, error) {
+	ctx, cancel := context.WithDeadline(context.Background(), w.from(time.Now()))
+	defer cancel()
+	c := dns.Client{Net: "tcp", Timeout: totalPatience}
+	got, _, err := c.ExchangeContext(ctx, m, addr.String())
+	if err == nil {
+		err = check(got, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking %s over tcp: %w", addr, err)
 	}
 	return got, nil
+}
+
+// check says whether got answers the question m.
+func check(got, m *dns.Msg) error {
+	if !got.Response || len(got.Question) != 1 || got.Question[0].Qtype != m.Question[0].Qtype ||
+		got.Question[0].Qclass != m.Question[0].Qclass || dns.CanonicalName(got.Question[0].Name) != m.Question[0].Name {
+		return errWrongAnswer
+	}
+	return nil
 }
