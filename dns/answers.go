@@ -192,11 +192,11 @@ func (e *entry) open(now time.Duration) bool {
 	return true
 }
 
-// put keeps an answer; it takes the place of an older one to the same question.
-func (a *answers) put(name []byte, qtype uint16, variant byte, now time.Time, w *wireAnswer) {
+// put keeps an answer, unless it is too long; it takes the place of an older one to the same question.
+func (a *answers) put(name []byte, qtype uint16, variant byte, now time.Time, w *wireAnswer) bool {
 	total := entryHeader + len(name) + 2*len(w.offsets) + len(w.targets) + len(w.message)
 	if total > maxEntry || len(w.offsets) > 255 || w.count > 255 || w.long > 65535 {
-		return
+		return false
 	}
 	h := a.hash(name, qtype, variant)
 	s := &a.shards[h>>59]
@@ -237,4 +237,5 @@ func (a *answers) put(name []byte, qtype uint16, variant byte, now time.Time, w 
 		}
 	}
 	row.set(oldest, slotOf(h, pos))
+	return true
 }

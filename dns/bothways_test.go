@@ -24,17 +24,18 @@ import (
 // answeredFast counts the questions that were answered both ways, over all tests.
 var answeredFast atomic.Int64
 
-// answerFast asks the fast path; nil is left to the chain.
-func answerFast(t testing.TB, s *Server, from netip.Addr, b []byte) *answer {
+// answerFast asks the fast path; nil is left to the chain, and missed is what it tells it.
+func answerFast(t testing.TB, s *Server, from netip.Addr, b []byte) (a *answer, missed bool) {
 	t.Helper()
 	before := slices.Clone(b)
 	out := make([]byte, maxReply)
-	n := newWorker(s).answer(s.view(), b, from, s.opt.Now(), out)
+	w := newWorker(s)
+	n := w.answer(s.view(), b, from, s.opt.Now(), out)
 	if !slices.Equal(before, b) {
 		t.Fatalf("the question was changed: %x became %x", before, b)
 	}
 	if n == 0 {
-		return nil
+		return nil, w.missed
 	}
 	m := new(dns.Msg)
 	if err := m.Unpack(out[:n]); err != nil {
@@ -48,7 +49,7 @@ func answerFast(t testing.TB, s *Server, from netip.Addr, b []byte) *answer {
 		}
 	}
 	answeredFast.Add(1)
-	return &answer{m, n}
+	return &answer{m, n}, false
 }
 
 // compare asks the fast path what the chain has just answered, without leaving a trace
@@ -59,7 +60,7 @@ func (c *chain) compare(t testing.TB, from netip.Addr, b []byte, want *answer) {
 	o := c.opt
 	o.Log, o.Error = func(q edge.Query) { rows = append(rows, q) }, func(string) {}
 	shadow := &Server{opt: o, decide: c.decide, answers: c.answers, tunnel: c.tunnel, limit: newLimiter()}
-	got := answerFast(t, shadow, from, b)
+	got, _ := answerFast(t, shadow, from, b)
 	if got == nil {
 		return
 	}

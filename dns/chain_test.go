@@ -23,7 +23,7 @@ func TestChainOrder(t *testing.T) {
 	for h := range slices.Values(c.config.Handlers()) {
 		got = append(got, h.Name())
 	}
-	if want := []string{"errors", "client", "querylog", "local", "filter", "cache", "forward"}; !slices.Equal(got, want) {
+	if want := []string{"errors", "client", "querylog", "local", "filter", "shortcut", "cache", "forward"}; !slices.Equal(got, want) {
 		t.Errorf("the chain is %v, want %v", got, want)
 	}
 }

@@ -18,6 +18,7 @@ const corefile = `. {
     querylog
     local
     filter
+    shortcut
     cache {
         success 1024 3600 1
         denial 512 3600 1
@@ -55,6 +56,9 @@ var directives = []string{
 	// answer on the way up, whether it came from the cache or from a resolver.
 	"filter",
 
+	// shortcut is between filter, which keeps the answer, and the cache, which need not.
+	"shortcut",
+
 	// cache holds what the resolvers said and nothing of ours; all groups share it. It is
 	// small: the fast path's own store holds forty times as much in less memory, and
 	// what comes this far is what that store leaves out (TCP, names in quarantine, aliases
@@ -76,6 +80,7 @@ var setups = map[string]func(*Server, plugin.Handler) plugin.Handler{
 	"querylog": func(s *Server, next plugin.Handler) plugin.Handler { return querylogPlugin{s, next} },
 	"local":    func(s *Server, next plugin.Handler) plugin.Handler { return localPlugin{s, next} },
 	"filter":   func(s *Server, next plugin.Handler) plugin.Handler { return filterPlugin{s, next} },
+	"shortcut": func(s *Server, next plugin.Handler) plugin.Handler { return shortcutPlugin{s, next} },
 	"forward":  func(s *Server, _ plugin.Handler) plugin.Handler { return forwardPlugin{s} },
 }
 

@@ -16,7 +16,7 @@
 //	           kept, and open to this client? ── → answer│
 //	           otherwise ────────────────────────────────┤
 //	                                                     ▼
-//	CoreDNS: errors client querylog local filter cache forward
+//	CoreDNS: errors client querylog local filter shortcut cache forward
 //	                                      └ keeps what it let through, for the workers
 //
 // What is kept holds no verdict. Its name is judged for whoever asks, and so are the

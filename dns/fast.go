@@ -30,9 +30,11 @@ type worker struct {
 	s     *Server
 	q     question
 	found entry
-	spare asker
-	text  [maxWireName]byte
-	names nameBuffer
+	// missed: the answer to the last question was looked for and is not kept.
+	missed bool
+	spare  asker
+	text   [maxWireName]byte
+	names  nameBuffer
 }
 
 func newWorker(s *Server) *worker { return &worker{s: s} }
@@ -52,6 +54,7 @@ func (w *worker) answer(v *view, b []byte, from netip.Addr, now time.Time, out [
 		}
 	}()
 	q := &w.q
+	w.missed = false
 	if v == nil || !q.read(b) {
 		return 0
 	}
@@ -220,6 +223,7 @@ func (w *worker) blocked(b, out []byte, page netip.Addr, v *policy.Verdict, quar
 func (w *worker) kept(v *view, b, out []byte, who *asker, from *led, now time.Time, quarantined bool) int {
 	q, e := &w.q, &w.found
 	if !w.s.answers.find(e, q.name, q.qtype, variant(q.do, q.unchecked, q.authentic), now) {
+		w.missed = true
 		return 0
 	}
 	option := 0

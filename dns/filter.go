@@ -45,6 +45,9 @@ func (p filterPlugin) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns
 	} else {
 		rcode, err = p.next.ServeDNS(ctx, jw, r)
 	}
+	if jw.written && !jw.kept {
+		p.s.unkept.add(q)
+	}
 	if !jw.written && rcode == dns.RcodeServerFailure {
 		// Nobody answered. The reason is written here and not in forward, because
 		// the cache between them takes the OPT record away.

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"strings"
@@ -151,14 +150,19 @@ func (c *chain) packet(t testing.TB, from netip.Addr, tcp bool, b []byte) *answe
 	if err := in.Unpack(b); err != nil {
 		t.Fatal(err)
 	}
+	ctx := t.Context()
 	if c.fast && !tcp {
-		if a := answerFast(t, c.Server, from, b); a != nil {
+		a, missed := answerFast(t, c.Server, from, b)
+		if a != nil {
 			return a
+		}
+		if missed {
+			ctx = withMissed(ctx)
 		}
 	}
 	limited := c.Counts().Limited
 	w := &wire{t: t, from: from, tcp: tcp}
-	c.core.ServeDNS(context.Background(), w, in)
+	c.core.ServeDNS(ctx, w, in)
 	if !tcp && !c.fast && c.Counts().Limited == limited {
 		c.compare(t, from, b, w.got)
 	}

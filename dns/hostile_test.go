@@ -30,8 +30,10 @@ ech.example. 60 IN HTTPS 1 . ech=AAAA ipv4hint=10.0.0.1`)
 		r := new(dns.Msg)
 		if len(b) > maxQuery || r.Unpack(b) != nil || r.Response || len(r.Question) == 0 {
 			// The DNS library drops these before they reach the chain.
-			if len(b) <= maxQuery && answerFast(t, c.Server, people[asker], b) != nil {
-				t.Fatalf("the fast path answers %x", b)
+			if len(b) <= maxQuery {
+				if a, _ := answerFast(t, c.Server, people[asker], b); a != nil {
+					t.Fatalf("the fast path answers %x", b)
+				}
 			}
 			return
 		}

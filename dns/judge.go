@@ -20,6 +20,7 @@ type judgeWriter struct {
 	from      led  // the name that was asked for, and the verdict on it
 	rewritten bool // the answer is another name's, for this group only
 	written   bool
+	kept      bool // for the fast path
 }
 
 // WriteMsg implements dns.ResponseWriter. The records of m may be in the cache as
@@ -52,7 +53,7 @@ func (w *judgeWriter) WriteMsg(m *dns.Msg) error {
 		m.AuthenticatedData = false // no longer what the resolver vouched for
 	}
 	if !inside && !public && !w.rewritten {
-		w.keep(m)
+		w.kept = w.keep(m)
 	}
 	return w.ResponseWriter.WriteMsg(m)
 }
@@ -95,15 +96,13 @@ func (w *judgeWriter) leads(m *dns.Msg, kind func(netip.Addr) bool) bool {
 
 // keep gives the answer to the fast path. It is one for everybody: it was allowed to
 // go to this client, but the names it leads to are judged again for whoever asks next.
-func (w *judgeWriter) keep(m *dns.Msg) {
+func (w *judgeWriter) keep(m *dns.Msg) bool {
 	name := plainWire(w.q.name)
 	if name == nil {
-		return
+		return false
 	}
-	o := w.req.IsEdns0()
-	if a := newWireAnswer(m); a != nil {
-		w.s.answers.put(name, w.q.qtype, variant(o != nil && o.Do(), w.req.CheckingDisabled, w.req.AuthenticatedData), w.q.now, a)
-	}
+	a := newWireAnswer(m)
+	return a != nil && w.s.answers.put(name, w.q.qtype, variant(isDO(w.req), w.req.CheckingDisabled, w.req.AuthenticatedData), w.q.now, a)
 }
 
 // inside reports whether an address belongs to a network of ours, or could.

@@ -53,6 +53,7 @@ type Server struct {
 	newest    atomic.Pointer[view]
 	preparing sync.Mutex // a view
 	answers   *answers
+	unkept    *unkept
 	tunnel    *policy.Tunnel
 	limit     *limiter
 	logLimit  logLimit
@@ -95,7 +96,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: o, decide: (*policy.Rules).Decide, answers: kept, tunnel: new(policy.Tunnel), limit: newLimiter(), upstreams: newUpstreams()}
+	s := &Server{opt: o, decide: (*policy.Rules).Decide, answers: kept, unkept: newUnkept(), tunnel: new(policy.Tunnel), limit: newLimiter(), upstreams: newUpstreams()}
 	config, err := configure(s)
 	if err != nil {
 		return nil, fmt.Errorf("building the DNS chain: %w", err)
@@ -114,12 +115,13 @@ func Addresses(snap *identity.Snapshot) []netip.AddrPort {
 	return slices.Compact(out)
 }
 
-// socket is one address, bound for both transports. CoreDNS reads what the fast path
-// leaves of udp from rest.
+// socket is one address, bound for both transports. What the fast path leaves of udp
+// goes to rest.
 type socket struct {
+	at     netip.AddrPort
 	server *dnsserver.Server
 	udp    []*udpSocket
-	rest   net.PacketConn
+	rest   *handover
 	tcp    net.Listener
 }
 
@@ -139,7 +141,8 @@ func (s *Server) Listen(addrs []netip.AddrPort) (err error) {
 		if k.udp, k.tcp, err = bind(a); err != nil {
 			return err
 		}
-		k.rest = newHandover(k.udp[0], &s.counts.lost)
+		k.at = k.udp[0].at
+		k.rest = newHandover(k.udp[0], srv, &s.counts.lost)
 		s.sockets = append(s.sockets, k)
 	}
 	return nil
@@ -149,9 +152,7 @@ func (s *Server) Listen(addrs []netip.AddrPort) (err error) {
 func (s *Server) Bound() []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, k := range s.sockets {
-		if a, err := netip.ParseAddrPort(k.rest.LocalAddr().String()); err == nil {
-			out = append(out, a)
-		}
+		out = append(out, k.at)
 	}
 	return out
 }
@@ -163,10 +164,14 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, k := range s.sockets {
+		var workers sync.WaitGroup
 		for _, c := range k.udp {
-			wg.Go(func() { cancel(s.work(c, k.rest.(*handover))) })
+			workers.Go(func() { cancel(s.work(c, k.rest)) })
 		}
-		wg.Go(func() { cancel(k.server.ServePacket(k.rest)) })
+		wg.Go(func() {
+			workers.Wait()
+			k.rest.end()
+		})
 		wg.Go(func() { cancel(k.server.Serve(k.tcp)) })
 	}
 	wg.Go(func() { s.watchAddresses(ctx, cancel) })

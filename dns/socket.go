@@ -72,18 +72,16 @@ func (k *udpSocket) use(f func(fd int) error) (ok bool, err error) {
 // writeTo sends one packet, or says that there is no room for it. It never waits: a
 // goroutine that waits here keeps a thread, and there are as many goroutines as
 // questions.
-func (k *udpSocket) writeTo(b []byte, to net.Addr) error {
-	u, isUDP := to.(*net.UDPAddr)
-	if !isUDP || u.IP.To4() == nil {
+func (k *udpSocket) writeTo(b []byte, to netip.AddrPort) error {
+	if !to.Addr().Is4() {
 		return fmt.Errorf("%v is no address to send to", to)
 	}
-	ok, err := k.use(func(fd int) error {
-		return unix.Sendto(fd, b, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Port: u.Port, Addr: [4]byte(u.IP.To4())})
-	})
-	if !ok {
+	k.using.RLock()
+	defer k.using.RUnlock()
+	if k.closed.Load() {
 		return net.ErrClosed
 	}
-	return os.NewSyscallError("sendto", err)
+	return os.NewSyscallError("sendto", unix.Sendto(k.fd, b, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
 }
 
 // close ends what waits for packets, and returns when nobody uses the socket any more.

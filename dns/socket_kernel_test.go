@@ -4,7 +4,6 @@ package dns
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -45,8 +44,8 @@ func TestSendingNeverWaits(t *testing.T) {
 		full := false
 		answer := make([]byte, 512)
 		for i := range 40_000 {
-			to := net.IPv4(10, 99, 1, byte(i%100+1))
-			if err := k.writeTo(answer, &net.UDPAddr{IP: to, Port: 5353}); err != nil {
+			to := netip.AddrFrom4([4]byte{10, 99, 1, byte(i%100 + 1)})
+			if err := k.writeTo(answer, netip.AddrPortFrom(to, 5353)); err != nil {
 				full = true
 				break
 			}

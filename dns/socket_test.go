@@ -39,7 +39,8 @@ func TestSocketEnds(t *testing.T) {
 	if n := <-took; n != 1 || string(in.packet(0)) != "hello" || in.peer(0).String() != c.LocalAddr().String() {
 		t.Errorf("%d packets, %q from %v", n, in.packet(0), in.peer(0))
 	}
-	if err := k.writeTo([]byte("good-bye"), c.LocalAddr()); err != nil {
+	to := netip.MustParseAddrPort(c.LocalAddr().String())
+	if err := k.writeTo([]byte("good-bye"), to); err != nil {
 		t.Errorf("sending: %v", err)
 	}
 	b := make([]byte, 16)
@@ -56,10 +57,10 @@ func TestSocketEnds(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the worker still waits")
 	}
-	if err := k.writeTo(b, c.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+	if err := k.writeTo(b, to); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("sending by a closed socket: %v", err)
 	}
-	if err := k.writeTo(b, &net.UnixAddr{Name: "x"}); err == nil {
+	if err := k.writeTo(b, netip.MustParseAddrPort("[::1]:53")); err == nil {
 		t.Error("sent to what is no address")
 	}
 }

@@ -58,7 +58,7 @@ func (s *Server) workOn(w *worker, in, out *batch, rest *handover, now time.Time
 			out.set(answered, size, in, i)
 			answered++
 		} else {
-			rest.pass(in.packet(i), from)
+			rest.pass(in.packet(i), from, w.missed)
 		}
 	}
 	s.counts.queries.Add(uint64(answered))
