@@ -49,6 +49,7 @@ func boot() error {
 	if err := d.link("/dev", linkFolder); err != nil {
 		return err
 	}
+	mendBoot("/dev/"+d.parts[bootNumber], time.Now())
 	letGo := mountPerm(d)
 	g.release = readRelease("/etc/stairgate/release.json")
 	raiseClock(time.Now(), floor(g.release.Built, clockFile))
