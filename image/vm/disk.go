@@ -37,8 +37,9 @@ func (d *Disk) Raw(ctx context.Context) (string, error) {
 	return raw, run(ctx, "qemu-img", "convert", "-q", "-U", "-f", "qcow2", "-O", "raw", d.File, raw)
 }
 
-// Check looks at the file systems as the power cut left them: p1 (FAT) and, the
-// journal replayed as the next mount does, p4 (ext4) must be without a fault.
+// Check looks at the file systems as the power cut left them: p1 (FAT), mended
+// as the next start does, and p4 (ext4), the journal replayed as the next mount
+// does, must be without a fault.
 func (d *Disk) Check(ctx context.Context) error {
 	raw, err := d.Raw(ctx)
 	if err != nil {
@@ -50,19 +51,6 @@ func (d *Disk) Check(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(checkFAT(ctx, raw, parts[0]), checkExt4(ctx, raw, parts[3]))
-}
-
-func checkFAT(ctx context.Context, raw string, p partition) error {
-	f, err := p.copyOut(raw)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f)
-	out, err := exec.CommandContext(ctx, "fsck.fat", "-n", f).CombinedOutput()
-	if err != nil && !onlyDirty(string(out)) {
-		return fmt.Errorf("p1: fsck.fat -n: %w\n%s", err, out)
-	}
-	return nil
 }
 
 func checkExt4(ctx context.Context, raw string, p partition) error {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/diskfs/go-diskfs/partition/gpt"
 )
@@ -104,20 +103,4 @@ func sparseCopy(out io.WriterAt, in io.Reader) error {
 			return err
 		}
 	}
-}
-
-// onlyDirty reports whether fsck.fat found nothing but the mark that says the
-// file system was mounted when the power went.
-func onlyDirty(out string) bool {
-	for line := range strings.Lines(out) {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == "", strings.HasPrefix(line, "fsck.fat "), strings.Contains(line, "Dirty bit is set"),
-			strings.Contains(line, "Automatically removing dirty bit"), strings.Contains(line, "Leaving filesystem unchanged"),
-			strings.Contains(line, " files, "), strings.Contains(line, "*** Filesystem was changed"):
-		default:
-			return false
-		}
-	}
-	return true
 }

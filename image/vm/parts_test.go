@@ -24,7 +24,7 @@ func TestPrefillAndCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	fat := filepath.Join(dir, "fat")
-	try(t, "mkfs.fat", "-C", fat, "8192")
+	try(t, "mkfs.fat", "-F", "32", "-s", "1", "-C", fat, "8192")
 	if err := parts[0].copyIn(image, fat); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestPrefillAndCheck(t *testing.T) {
 	for name, harm := range map[string]struct {
 		part partition
 		at   int64
-	}{"p4": {parts[3], 1 << 10 * 1}, "p1": {parts[0], 512 * 4}} {
+	}{"p4": {parts[3], 1 << 10 * 1}, "p1": {parts[0], 512 * 32}} {
 		bad := filepath.Join(dir, "bad.img")
 		if err := copySparse(bad, raw, 128<<20); err != nil {
 			t.Fatal(err)

@@ -71,6 +71,13 @@ func parseBoot(b []byte, size int64) (volume, error) {
 		info     = int64(order.Uint16(b[48:]))
 		backup   = int64(order.Uint16(b[50:]))
 	)
+	// For FAT32 it is zero, says the specification; mkfs.fat writes it where it is
+	// large enough.
+	if small := int64(order.Uint16(b[19:])); total == 0 {
+		total = small
+	} else if small != 0 {
+		return volume{}, errors.New("it says twice how large it is")
+	}
 	v := volume{sector: sector, cluster: sector * each, root: order.Uint32(b[44:])}
 	switch {
 	case b[510] != 0x55 || b[511] != 0xaa:
@@ -79,7 +86,7 @@ func parseBoot(b []byte, size int64) (volume, error) {
 		return v, fmt.Errorf("it has sectors of %d bytes", sector)
 	case each == 0 || each&(each-1) != 0 || v.cluster > 64<<10:
 		return v, fmt.Errorf("it has clusters of %d sectors", each)
-	case order.Uint16(b[17:]) != 0 || order.Uint16(b[19:]) != 0 || order.Uint16(b[22:]) != 0 || table == 0 || total == 0:
+	case order.Uint16(b[17:]) != 0 || order.Uint16(b[22:]) != 0 || table == 0 || total == 0:
 		return v, errors.New("it is a FAT of another kind")
 	case order.Uint16(b[42:]) != 0:
 		return v, errors.New("it is of a later version")
