@@ -193,7 +193,7 @@ func TestForeign(t *testing.T) {
 		"odd sectors":        {boot(11, 1, 3), "sectors of 769"},
 		"no cluster":         {boot(13, 0), "clusters of 0"},
 		"odd clusters":       {boot(13, 3), "clusters of 3"},
-		"two sizes":          {boot(19, 0, 1), "twice how large"},
+		"two sizes":          {boot(19, 0, 1), "another kind"},
 		"later version":      {boot(42, 1), "later version"},
 		"no count":           {boot(48, 0xff, 0xff), "out of its place"},
 		"no second sector":   {boot(50, 0, 0), "out of its place"},

@@ -71,13 +71,9 @@ func parseBoot(b []byte, size int64) (volume, error) {
 		info     = int64(order.Uint16(b[48:]))
 		backup   = int64(order.Uint16(b[50:]))
 	)
-	// For FAT32 it is zero, says the specification; mkfs.fat writes it where it is
-	// large enough.
-	if small := int64(order.Uint16(b[19:])); total == 0 {
-		total = small
-	} else if small != 0 {
-		return volume{}, errors.New("it says twice how large it is")
-	}
+	// For FAT32 the small one is zero, says the specification; mkfs.fat writes it
+	// where it is large enough.
+	small := int64(order.Uint16(b[19:]))
 	v := volume{sector: sector, cluster: sector * each, root: order.Uint32(b[44:])}
 	switch {
 	case b[510] != 0x55 || b[511] != 0xaa:
@@ -86,7 +82,7 @@ func parseBoot(b []byte, size int64) (volume, error) {
 		return v, fmt.Errorf("it has sectors of %d bytes", sector)
 	case each == 0 || each&(each-1) != 0 || v.cluster > 64<<10:
 		return v, fmt.Errorf("it has clusters of %d sectors", each)
-	case order.Uint16(b[17:]) != 0 || order.Uint16(b[22:]) != 0 || table == 0 || total == 0:
+	case order.Uint16(b[17:]) != 0 || order.Uint16(b[22:]) != 0 || table == 0 || (total == 0) == (small == 0):
 		return v, errors.New("it is a FAT of another kind")
 	case order.Uint16(b[42:]) != 0:
 		return v, errors.New("it is of a later version")
@@ -94,10 +90,10 @@ func parseBoot(b []byte, size int64) (volume, error) {
 		return v, errors.New("it does not keep two equal copies of its table")
 	case info == 0 || info >= reserved || backup == 0 || backup >= reserved || info == backup:
 		return v, errors.New("the count of free clusters or the second boot sector is out of its place")
-	case total > size/sector:
-		return v, fmt.Errorf("it is larger than the partition (%d sectors of %d)", total, size/sector)
+	case total+small > size/sector:
+		return v, fmt.Errorf("it is larger than the partition (%d sectors of %d)", total+small, size/sector)
 	}
-	clusters := (total - reserved - 2*table) / each
+	clusters := (total + small - reserved - 2*table) / each
 	if clusters < 1 || clusters > mostClusters {
 		return v, fmt.Errorf("it has %d clusters, and can have up to %d", clusters, mostClusters)
 	}
