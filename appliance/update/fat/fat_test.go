@@ -453,25 +453,46 @@ func TestCutWhileMending(t *testing.T) {
 	}
 }
 
-// The marks are the last writes, each after a sync of everything before.
-func TestMarksLast(t *testing.T) {
+// Each step is on the medium before the next begins, and the marks are the last.
+func TestOrder(t *testing.T) {
 	m := made(t, usual)
 	mendable[len(mendable)-1].do(t, m)
-	var offs []int64
+	m.b[m.v.backup+markAt] |= dirtyMark
+	step := func(off int64) string {
+		switch {
+		case off == 0:
+			return "mark"
+		case off == m.v.info:
+			return "count"
+		case off == m.v.backup:
+			return "second mark"
+		case off < m.v.tables[1]:
+			return "first table"
+		case off < m.v.data:
+			return "second table"
+		}
+		return "names"
+	}
+	var steps []string
 	c := &cut{Device: m, writes: 1 << 20}
 	c.each = func(off int64, n int) {
 		if n != int(m.v.sector) || off%m.v.sector != 0 {
 			t.Errorf("%d bytes at %d are no sector", n, off)
 		}
-		if off == 0 && c.synced != c.done-1 {
-			t.Errorf("the mark is cleared before %d writes are on the medium", c.done-1-c.synced)
+		now := step(off)
+		if len(steps) > 0 && now == steps[len(steps)-1] {
+			return
 		}
-		offs = append(offs, off)
+		if c.synced != c.done-1 {
+			t.Errorf("%s: %d writes before it are not on the medium", now, c.done-1-c.synced)
+		}
+		steps = append(steps, now)
 	}
 	if _, err := Mend(c, m.size()); err != nil {
 		t.Fatal(err)
 	}
-	if want := []int64{m.v.info, m.v.tables[0], m.v.tables[1], 0}; !slices.Equal(offs[len(offs)-4:], want) {
-		t.Errorf("the last writes are at %v, want %v", offs[len(offs)-4:], want)
+	want := []string{"names", "first table", "second table", "count", "first table", "second table", "second mark", "mark"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("the order is %q, want %q", steps, want)
 	}
 }

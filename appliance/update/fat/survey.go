@@ -62,9 +62,6 @@ func look(r io.ReaderAt, size int64) (*survey, error) {
 	}
 	s.unled()
 	s.counted()
-	if s.report.Grave {
-		s.want, s.edits = bytes.Clone(s.old), nil
-	}
 	return s, nil
 }
 
