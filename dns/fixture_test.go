@@ -261,6 +261,9 @@ func listenBoth(t testing.TB, at string) (net.PacketConn, net.Listener) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := udp.(*net.UDPConn).SetReadBuffer(1 << 20); err != nil { // for bursts, as far as the machine allows
+			t.Fatal(err)
+		}
 		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
 		if err == nil {
 			return udp, tcp

@@ -103,17 +103,21 @@ func TestSlowNamesOfStrangersCostAMemberNothing(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { close(release); wg.Wait() })
-	for deadline := time.Now().Add(5 * time.Second); len(u.seen()) < 100; {
+	onTheirWay := func() int {
+		c.upstreams.flights.mu.Lock()
+		defer c.upstreams.flights.mu.Unlock()
+		return c.upstreams.flights.stranger.total
+	}
+	// Until as many as one network may have on their way have arrived: a burst that the resolver's socket
+	// still holds could cost the member's question its place there.
+	for deadline := time.Now().Add(10 * time.Second); len(u.seen()) < strangerFlights*3/4; {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %d of %d questions arrived at the resolver", len(u.seen()), asked)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-	c.upstreams.flights.mu.Lock()
-	strangers := c.upstreams.flights.stranger.total
-	c.upstreams.flights.mu.Unlock()
-	if strangers > strangerFlights {
-		t.Errorf("%d questions of strangers are on their way", strangers)
+	if n := onTheirWay(); n > strangerFlights {
+		t.Errorf("%d questions of strangers are on their way", n)
 	}
 	began := time.Now()
 	w := &wire{t: t, from: people["staff"]}
