@@ -113,3 +113,12 @@ func mtools(ctx context.Context, argv ...string) error {
 	}
 	return nil
 }
+
+// BootPartition is where the boot partition lies on a raw disk, in bytes.
+func BootPartition(raw string) (start, size int64, err error) {
+	parts, err := partitions(raw)
+	if err != nil {
+		return 0, 0, err
+	}
+	return parts[0].start, parts[0].bytes, nil
+}
