@@ -168,11 +168,14 @@ func (hw Hardware) command(control *os.File, console string) (program string, ar
 	case AMD64:
 		args = append(args, "-machine", "q35,hpet=off", "-accel", hw.Accel, "-cpu", "max", "-vga", "std",
 			"-device", "i6300esb", "-watchdog-action", "reset")
+		disk := "ide-hd,drive=disk,bus=ide.0"
 		if hw.Bus == "nvme" {
-			args = append(args, "-device", "nvme,drive=disk,serial=stairgate,bootindex=0")
-		} else {
-			args = append(args, "-device", "ide-hd,drive=disk,bus=ide.0,bootindex=0")
+			disk = "nvme,drive=disk,serial=stairgate"
 		}
+		if hw.Direct == nil {
+			disk += ",bootindex=0" // else QEMU has the kernel there
+		}
+		args = append(args, "-device", disk)
 		if hw.Direct == nil {
 			code, vars, err := ovmf(hw.Dir)
 			if err != nil {

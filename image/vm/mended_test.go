@@ -3,16 +3,20 @@
 package vm_test
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stairgate/appliance/update/fat"
+	"stairgate/appliance/update/slots"
 	"stairgate/image/vm"
 )
 
@@ -97,4 +101,67 @@ func wrong(t *testing.T, raw string) (kinds []fat.Kind) {
 		kinds = append(kinds, f.Kind)
 	}
 	return kinds
+}
+
+// TestPowerCutInBootPartition cuts the power while Linux writes to the boot
+// partition, as an update does and nothing else: every cut leaves what the next
+// start mends, and Linux goes on writing to what was mended.
+func TestPowerCutInBootPartition(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = 20260301
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	image := must(t)(shelf.image(ware{version: "0.1.0", how: "init writes"}))
+	guid, err := vm.BootGUID(t.Context(), image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/gokrazy/kernel.amd64").Output()
+	if err != nil {
+		t.Fatal("looking for the kernel: ", err)
+	}
+	disk, err := vm.Flash(t.Context(), t.TempDir(), image, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		dir := t.TempDir()
+		m, err := vm.On(t.Context(), vm.Hardware{Board: vm.AMD64, Disk: disk.File, Dir: dir, Direct: &vm.Direct{
+			Kernel: filepath.Join(strings.TrimSpace(string(module)), "vmlinuz"),
+			Append: slots.Options(slots.AMD64, guid, slots.A, ""),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), vm.Limit(time.Minute))
+		_, err = m.Console.Wait(ctx, "broken: written 0")
+		cancel()
+		if err == nil {
+			<-time.After(time.Duration(random.Int64N(int64(2 * time.Second))))
+		}
+		m.Cut()
+		said := m.Console.Text()
+		if err != nil || strings.Contains(said, "Kernel panic") {
+			t.Fatalf("seed %d, cut %d: %v\n%s", seed, i, err, vm.Tail(said, 40))
+		}
+		t.Logf("cut %d: %s", i, lastLines(said))
+		if err := disk.CheckBoot(t.Context()); err != nil {
+			t.Fatalf("seed %d, cut %d: %v", seed, i, err)
+		}
+	}
+}
+
+// lastLines are what the init has said first and last.
+func lastLines(said string) string {
+	var all []string
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "broken: ") {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	if len(all) < 3 {
+		return strings.Join(all, "; ")
+	}
+	return all[1] + "; " + all[len(all)-1]
 }

@@ -156,8 +156,8 @@ func TestHardware(t *testing.T) {
 		program string
 		has     []string
 	}{
-		{Hardware{Board: AMD64, Memory: 256, CPUs: 1, Accel: "tcg", NICs: []NIC{card}, Direct: &Direct{"k", "a"}}, "qemu-system-x86_64", []string{"i6300esb", "ide-hd,drive=disk,bus=ide.0,bootindex=0", "e1000e,id=n0,netdev=b0,mac=00:16:3e:00:00:01,romfile="}},
-		{Hardware{Board: AMD64, Memory: 256, CPUs: 1, Accel: "kvm", Bus: "nvme", Direct: &Direct{"k", "a"}}, "qemu-system-x86_64", []string{"kvm", "nvme,drive=disk,serial=stairgate,bootindex=0"}},
+		{Hardware{Board: AMD64, Memory: 256, CPUs: 1, Accel: "tcg", NICs: []NIC{card}, Direct: &Direct{"k", "a"}}, "qemu-system-x86_64", []string{"i6300esb", "ide-hd,drive=disk,bus=ide.0", "e1000e,id=n0,netdev=b0,mac=00:16:3e:00:00:01,romfile="}},
+		{Hardware{Board: AMD64, Memory: 256, CPUs: 1, Accel: "kvm", Bus: "nvme", Direct: &Direct{"k", "a"}}, "qemu-system-x86_64", []string{"kvm", "nvme,drive=disk,serial=stairgate"}},
 		{Hardware{Board: RPi, Memory: 512, CPUs: 1, NICs: []NIC{card}, Direct: &Direct{"k", "a"}}, "qemu-system-aarch64", []string{"virt", "virtio-blk-pci,drive=disk"}},
 	} {
 		program, args, _, err := c.hw.command(os.Stdin, "/console")

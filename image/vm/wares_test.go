@@ -78,6 +78,8 @@ func (a ware) options(ctx context.Context, w *wares) (o build.Options, err error
 		o.Programs["/gokrazy/init"], err = w.broken(ctx, "crash")
 	case "init hangs":
 		o.Programs["/gokrazy/init"], err = w.broken(ctx, "hang")
+	case "init writes":
+		o.Programs["/gokrazy/init"], err = w.broken(ctx, "writes")
 	case "service crashes":
 		o.Programs["/user/appliance"], err = w.broken(ctx, "crash")
 	case "DHCP cannot bind", "no rescue window":
