@@ -20,6 +20,8 @@
 // one sector with the kernel's path in its last line, so that a torn one names
 // no kernel and is passed over. A new file is never made by renaming over one
 // that may share its clusters with a left-over of an earlier power cut.
+// What a cut leaves wrong in the file system itself, init mends before anything
+// mounts it (package fat).
 //
 // Everything but With works on Files, so a test can cut the power after every
 // single operation. A Boot is for one goroutine at a time; With holds a lock
