@@ -23,13 +23,21 @@ type backend struct {
 	b *box
 }
 
-var _ edge.Backend = backend{}
+var (
+	_ edge.Backend  = backend{}
+	_ edge.Follower = backend{}
+)
 
 // Snapshot implements edge.Backend.
 func (e backend) Snapshot() (*identity.Snapshot, <-chan struct{}) { return e.b.loop.Snapshot() }
 
+// Followed implements edge.Follower.
+func (e backend) Followed(process int32, version uint64, now time.Time) {
+	e.b.loop.followers.Followed(process, version, now)
+}
+
 // Sign records a signature, then admits: no record, no admission.
-func (e backend) Sign(_ context.Context, r edge.SignRequest) edge.Answer {
+func (e backend) Sign(ctx context.Context, r edge.SignRequest) edge.Answer {
 	now := e.b.now()
 	c, problem := e.client(r.Addr)
 	if problem != nil {
@@ -60,7 +68,7 @@ func (e backend) Sign(_ context.Context, r edge.SignRequest) edge.Answer {
 	}
 	// The record is on the disk. From here on a crash costs a second: the next
 	// run derives the same admission from it.
-	e.b.loop.Turn()
+	e.b.loop.TurnAndTell(ctx)
 	snap, _ := e.b.loop.Snapshot()
 	if snap == nil {
 		return edge.Answer{Code: edge.NotRecorded, Sentence: "Your signature is on file, but the firewall could not be set, so you are not online yet. Please tell " + cfg.School.Contact + "."}
@@ -76,7 +84,7 @@ func (e backend) Sign(_ context.Context, r edge.SignRequest) edge.Answer {
 }
 
 // SignOut ends the session of whoever holds addr.
-func (e backend) SignOut(_ context.Context, addr netip.Addr) edge.Answer {
+func (e backend) SignOut(ctx context.Context, addr netip.Addr) edge.Answer {
 	c, problem := e.client(addr)
 	if problem != nil {
 		return *problem
@@ -84,7 +92,7 @@ func (e backend) SignOut(_ context.Context, addr netip.Addr) edge.Answer {
 	if err := e.b.records.EndSession(c.MAC, "signed out", e.b.now()); err != nil {
 		return refusal(err)
 	}
-	e.b.loop.Turn()
+	e.b.loop.TurnAndTell(ctx)
 	return edge.Answer{Code: edge.SignedOut, Sentence: "You are signed out. This device is no longer online."}
 }
 

@@ -145,7 +145,7 @@ func (b *box) openAdmin() error {
 			snap, _ := b.loop.Snapshot()
 			return snap
 		},
-		Explain: b.explain.Explain, Metrics: b.metrics, Flush: b.logbook.Flush, Prune: b.pruneQueries,
+		Told: b.loop.Told, Explain: b.explain.Explain, Metrics: b.metrics, Flush: b.logbook.Flush, Prune: b.pruneQueries,
 		Kick: b.loop.Wake, CA: authority, Now: b.now, Log: slog.Default(), SetupCode: code, Port: adminPort,
 	}
 	if b.updates != nil {

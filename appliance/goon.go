@@ -23,7 +23,7 @@ func mayGoOn(snap *identity.Snapshot, c identity.Client, v policy.Verdict, now t
 
 // GoOn implements edge.Backend. Who asks follows from our own leases, and whether there
 // is a warning from the filter; what the answerer says of either is not asked.
-func (e backend) GoOn(_ context.Context, r edge.GoOnRequest) edge.Answer {
+func (e backend) GoOn(ctx context.Context, r edge.GoOnRequest) edge.Answer {
 	now := e.b.now()
 	held, problem := e.client(r.Addr)
 	if problem != nil {
@@ -56,6 +56,6 @@ func (e backend) GoOn(_ context.Context, r edge.GoOnRequest) edge.Answer {
 	if err != nil {
 		return refusal(err)
 	}
-	e.b.loop.Turn()
+	e.b.loop.TurnAndTell(ctx)
 	return edge.Answer{Code: edge.WentOn, Sentence: "You may go on. That you did, and why, is on record.", Until: u.Until.In(e.b.zone(e.b.config.Effective()))}
 }

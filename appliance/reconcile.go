@@ -16,6 +16,7 @@ import (
 	"stairgate/appliance/network"
 	"stairgate/appliance/records"
 	"stairgate/config"
+	"stairgate/config/edge"
 	"stairgate/config/identity"
 	"stairgate/dhcp"
 	"stairgate/firewall"
@@ -66,7 +67,8 @@ type loop struct {
 	reached reach        // who had public resolvers when connections to them were last cut
 	turned  atomic.Int64 // the kernel's uptime at the end of the last turn, in nanoseconds
 
-	current atomic.Pointer[published]
+	current   atomic.Pointer[published]
+	followers edge.Followers
 
 	mu   sync.Mutex
 	past []*identity.Snapshot // newest last

@@ -38,6 +38,7 @@ type Options struct {
 	Lists    Lists                     // nil on a box that keeps none
 	Updates  Updates                   // nil on a box that does not run from an image
 	Snapshot func() *identity.Snapshot // nil before the first
+	Told     func(version uint64) bool // whether those who answer questions have that snapshot; nil: nobody to ask
 	// Explain says what the filter does with a name for a client; ok is false
 	// while it cannot be asked. Nil on a box that has no filter to ask.
 	Explain func(c identity.Client, name string, at time.Time) (x policy.Explanation, ok bool)

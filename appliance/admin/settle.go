@@ -18,7 +18,7 @@ func (s *Server) settle(r *http.Request) {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 	for {
-		if now := s.o.Snapshot(); now != nil && (before == nil || now.Version() > before.Version()) {
+		if now := s.o.Snapshot(); now != nil && (before == nil || now.Version() > before.Version()) && (s.o.Told == nil || s.o.Told(now.Version())) {
 			return
 		}
 		select {

@@ -87,13 +87,13 @@ func socket(t *testing.T) string {
 }
 
 // serve runs a writer at path until the returned function is called.
-func serve(t *testing.T, path string, w *writer) (stop func()) {
+func serve(t *testing.T, path string, w Backend) (stop func()) {
 	t.Helper()
 	// This process is the writer and both answerers; who may what is tested apart.
 	return serveTo(t, path, w, func(c *syscall.Ucred, _ string) bool { return c != nil })
 }
 
-func serveTo(t *testing.T, path string, w *writer, may func(*syscall.Ucred, string) bool) (stop func()) {
+func serveTo(t *testing.T, path string, w Backend, may func(*syscall.Ucred, string) bool) (stop func()) {
 	t.Helper()
 	ln, err := Listen(path)
 	if err != nil {

@@ -150,6 +150,10 @@ func (s *server) snapshot(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		after = n
+		cred, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
+		if f, ok := s.b.(Follower); ok && cred != nil {
+			f.Followed(cred.Pid, after, time.Now())
+		}
 	}
 	t := time.NewTimer(longPoll)
 	defer t.Stop()
