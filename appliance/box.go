@@ -162,6 +162,18 @@ func (b *box) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The turn before this was made a moment ago, and what it did to the links comes
+	// back as news: it can wait until dnsd and captived, who need the core now, answer.
+	pause := time.NewTimer(firstLook)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.loop.wake:
+	case <-b.wan.Changed():
+	case <-b.config.Changed():
+	case <-pause.C:
+	}
 	for {
 		// Fetched before the turn: what changes during it is told by these.
 		line, settings, lists := b.wan.Changed(), b.config.Changed(), b.lists.Changed()

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// A box that starts has addresses to hand out first. So long after the start it
-// asks the lists' servers, and forgets what is too old.
+// A box that starts has addresses to hand out first. So long after the start it looks
+// at its own work, asks the lists' servers, and forgets what is too old.
 const (
+	firstLook    = time.Second
 	firstLists   = 10 * time.Second
 	firstTidying = 15 * time.Second
 )

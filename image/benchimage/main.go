@@ -115,8 +115,9 @@ func left(ctx context.Context, g goods, c config.Config, mib, names int) (string
 
 // away is the row of what an update takes.
 func away(ctx context.Context, g goods, c config.Config) (string, error) {
-	silent, oneBoot, err := downtime(ctx, g, c)
-	return fmt.Sprintf("| DNS away during an update | %.1f s | %.2f of one boot (%.1f s) |\n", silent.Seconds(), silent.Seconds()/oneBoot.Seconds(), oneBoot.Seconds()), err
+	p, err := downtime(ctx, g, c)
+	return fmt.Sprintf("| DNS away during an update | %.1f s | %.2f of a reset (%.1f s), %.2f of power-on (%.1f s) |\n", p.away.Seconds(),
+		p.away.Seconds()/p.reset.Seconds(), p.reset.Seconds(), p.away.Seconds()/p.power.Seconds(), p.power.Seconds()), err
 }
 
 func median(d []time.Duration) time.Duration {
