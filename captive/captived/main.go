@@ -22,6 +22,7 @@ import (
 )
 
 func main() {
+	edge.Limit()
 	run := flag.String("run", "/run/stairgate", "directory of the edge socket")
 	cert := flag.String("cert", "", "PEM file of a publicly valid certificate with its chain, if there is one")
 	key := flag.String("key", "", "PEM file of its key")

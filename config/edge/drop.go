@@ -26,6 +26,7 @@ const (
 // From linux/prctl.h and linux/capability.h.
 const (
 	prSetDumpable   = 4
+	prCapBSetRead   = 23
 	prCapBSetDrop   = 24
 	prSetNoNewPrivs = 38
 	prCapAmbient    = 47
@@ -33,6 +34,12 @@ const (
 	capVersion3     = 0x20080522
 	lastPossibleCap = 63
 )
+
+// Limit empties the bounding set of capabilities: nothing that this process starts gets
+// any. DropPrivileges does it too; done first of all, while there are few threads, it
+// costs little, as each of some forty calls is made on every thread. Where it may not be
+// done, DropPrivileges says so.
+func Limit() { _ = limit() }
 
 // DropPrivileges makes this process user id for ever, on all its threads: uid and
 // gid, no groups, no capability in any set, no new privileges by any execve, no
@@ -55,6 +62,34 @@ func DropPrivileges(id int) error {
 	return nil
 }
 
+// limit empties the bounding set. It needs CAP_SETPCAP.
+func limit() error {
+	for c := range uintptr(lastPossibleCap + 1) {
+		err := prctl(prCapBSetDrop, c, 0)
+		if errors.Is(err, syscall.EINVAL) && c > 0 {
+			break // the kernel knows no more of them
+		}
+		if err != nil {
+			return fmt.Errorf("bounding capability %d: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// limited says whether the bounding set is empty. It asks this thread; verify asks all of them.
+func limited() bool {
+	for c := range uintptr(lastPossibleCap + 1) {
+		has, _, e := syscall.RawSyscall(syscall.SYS_PRCTL, prCapBSetRead, c, 0)
+		if e != 0 {
+			return c > 0 // the kernel knows no more of them
+		}
+		if has != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func drop(id int) error {
 	if err := prctl(prSetNoNewPrivs, 1, 0); errors.Is(err, syscall.ENOTSUP) {
 		return errors.New("this program was built with cgo; build it with CGO_ENABLED=0")
@@ -64,14 +99,10 @@ func drop(id int) error {
 	if err := prctl(prCapAmbient, capAmbientClear, 0); err != nil {
 		return fmt.Errorf("ambient capabilities: %w", err)
 	}
-	// The bounding set first: it needs CAP_SETPCAP, which setresuid takes away.
-	for c := range uintptr(lastPossibleCap + 1) {
-		err := prctl(prCapBSetDrop, c, 0)
-		if errors.Is(err, syscall.EINVAL) && c > 0 {
-			break // the kernel knows no more of them
-		}
-		if err != nil {
-			return fmt.Errorf("bounding capability %d: %w", c, err)
+	// The bounding set before setresuid, which takes CAP_SETPCAP away.
+	if !limited() {
+		if err := limit(); err != nil {
+			return err
 		}
 	}
 	// A user namespace made without privilege forbids setgroups; there the groups

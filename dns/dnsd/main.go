@@ -41,6 +41,7 @@ const memory = 28 << 20
 const places = 2
 
 func main() {
+	edge.Limit()
 	debug.SetMemoryLimit(memory)
 	runtime.GOMAXPROCS(places * runtime.NumCPU())
 	run := flag.String("run", "/run/stairgate", "folder with the writer's socket")
