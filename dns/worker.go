@@ -17,9 +17,6 @@ func workers() int { return min(runtime.NumCPU(), maxWorkers) }
 // work answers what comes in by one socket until it is closed, and hands over the rest.
 // The goroutine lives as long as the socket, so its stack has grown once and for all.
 func (s *Server) work(k *udpSocket, rest *handover) error {
-	if err := beFirst(); err != nil {
-		s.report("questions may wait while other work is done: " + err.Error())
-	}
 	w := newWorker(s)
 	in, out := newBatch(maxQuery), newBatch(maxReply)
 	var scheduled time.Time
