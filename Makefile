@@ -83,8 +83,11 @@ image: deps-image assets keys ## a disk to flash: ARCH=amd64 or rpi, GUID=random
 test-image: deps-image assets ## two builds of the image are equal, byte for byte; takes a few minutes
 	@$(GOTEST) -count=1 -timeout 30m -tags image ./image/build
 
-debian: ## what the image has from Debian, for builds without a network: e2fsck of both boards
-	@go run ./image/mkimage fetch
+BOARDS ?= amd64
+test-update: BOARDS = amd64 rpi
+
+debian: ## what the image has from Debian, for builds without a network: BOARDS='amd64 rpi'
+	@go run ./image/mkimage fetch $(BOARDS)
 
 bundle: deps-image assets keys ## the signed update of the same version: ARCH=amd64 or rpi
 	@$(MKIMAGE) -bundle 'bin/stairgate-{version}-$(ARCH).bundle'

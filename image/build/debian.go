@@ -50,10 +50,10 @@ func (b *builder) debian(ctx context.Context, name, file string) (packaged, erro
 	return packaged{}, fmt.Errorf("the Debian package %s for %s is needed and apt cannot fetch it. Look whether this machine reaches its package sources; Ubuntu keeps arm64 on another server than amd64, so build for the other processor on Debian: %w", name, a.arch, detail(err))
 }
 
-// Fetch gets from Debian what images of all boards need and is not there yet, for builds
-// that have no network.
-func Fetch(ctx context.Context, o Options) (err error) {
-	for board := range debianOf {
+// Fetch gets from Debian what images of these boards need and is not there yet, for
+// builds that have no network.
+func Fetch(ctx context.Context, o Options, boards ...slots.Board) (err error) {
+	for _, board := range boards {
 		o.Board = board
 		b, err := start(ctx, o)
 		if err != nil {

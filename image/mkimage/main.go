@@ -4,7 +4,7 @@
 //	mkimage -board amd64 -out bin/stairgate-amd64.img -xz
 //	mkimage -board amd64 -bundle bin/stairgate-{version}-amd64.bundle
 //	mkimage keys bin/keys
-//	mkimage fetch
+//	mkimage fetch BOARD...
 //
 // Fetch gets what comes from Debian and is not there yet, for builds without a network.
 //
@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"stairgate/appliance/update/slots"
 	"stairgate/image/build"
 )
 
@@ -43,8 +44,12 @@ func run(ctx context.Context, args []string) error {
 		}
 		return keys(args[1])
 	}
-	if len(args) == 1 && args[0] == "fetch" {
-		return build.Fetch(ctx, build.Options{Say: say})
+	if len(args) > 1 && args[0] == "fetch" {
+		var boards []slots.Board
+		for _, a := range args[1:] {
+			boards = append(boards, slots.Board(a))
+		}
+		return build.Fetch(ctx, build.Options{Say: say}, boards...)
 	}
 	j, err := parse(args)
 	if err != nil {
