@@ -37,20 +37,26 @@ func (d *Disk) Raw(ctx context.Context) (string, error) {
 	return raw, run(ctx, "qemu-img", "convert", "-q", "-U", "-f", "qcow2", "-O", "raw", d.File, raw)
 }
 
-// Check looks at the file systems as the power cut left them: p1 (FAT), mended
-// as the next start does, and p4 (ext4), the journal replayed as the next mount
-// does, must be without a fault.
-func (d *Disk) Check(ctx context.Context) error {
+// inspect does something with the disk's content as it is now and its partitions.
+func (d *Disk) inspect(ctx context.Context, do func(raw string, parts []partition) error) error {
 	raw, err := d.Raw(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(raw)
 	parts, err := partitions(raw)
-	if err != nil {
-		return err
+	if err == nil {
+		err = do(raw, parts)
 	}
-	return errors.Join(checkFAT(ctx, raw, parts[0]), checkExt4(ctx, raw, parts[3]))
+	return errors.Join(err, os.Remove(raw))
+}
+
+// Check looks at the file systems as the power cut left them: p1 (FAT), mended
+// as the next start does, and p4 (ext4), the journal replayed as the next mount
+// does, must be without a fault.
+func (d *Disk) Check(ctx context.Context) error {
+	return d.inspect(ctx, func(raw string, parts []partition) error {
+		return errors.Join(checkFAT(ctx, raw, parts[0]), checkExt4(ctx, raw, parts[3]))
+	})
 }
 
 func checkExt4(ctx context.Context, raw string, p partition) error {

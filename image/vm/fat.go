@@ -15,16 +15,7 @@ import (
 
 // CheckBoot looks at the boot partition only, see Check.
 func (d *Disk) CheckBoot(ctx context.Context) error {
-	raw, err := d.Raw(ctx)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(raw)
-	parts, err := partitions(raw)
-	if err != nil {
-		return err
-	}
-	return checkFAT(ctx, raw, parts[0])
+	return d.inspect(ctx, func(raw string, parts []partition) error { return checkFAT(ctx, raw, parts[0]) })
 }
 
 // checkFAT accepts what the next start mends, and the torn files of a slot that

@@ -26,16 +26,15 @@ func (g *Gateway) Find(ctx context.Context, text string) (places []string, err e
 	return g.Flashed.find(ctx, []byte(text))
 }
 
-func (d *Disk) find(ctx context.Context, text []byte) ([]string, error) {
-	raw, err := d.Raw(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(raw)
-	parts, err := partitions(raw)
-	if err != nil {
-		return nil, err
-	}
+func (d *Disk) find(ctx context.Context, text []byte) (places []string, err error) {
+	err = d.inspect(ctx, func(raw string, parts []partition) error {
+		places, err = findIn(ctx, raw, parts, text)
+		return err
+	})
+	return places, err
+}
+
+func findIn(ctx context.Context, raw string, parts []partition, text []byte) ([]string, error) {
 	f, err := os.Open(raw)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func TestPrefillAndCheck(t *testing.T) {
 	}
 	fat := filepath.Join(dir, "fat")
 	try(t, "mkfs.fat", "-F", "32", "-s", "1", "-C", fat, "8192")
-	if err := parts[0].copyIn(image, fat); err != nil {
+	if err := parts[0].copyIn(image, fat, sparseCopy); err != nil {
 		t.Fatal(err)
 	}
 	before, err := BootGUID(t.Context(), image)

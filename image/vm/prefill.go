@@ -54,7 +54,7 @@ func Prefill(ctx context.Context, dir, image string, size int, perm string) (str
 		return "", err
 	}
 	defer os.Remove(ext4)
-	return raw, parts[3].copyIn(raw, ext4)
+	return raw, parts[3].copyIn(raw, ext4, sparseCopy)
 }
 
 // BootGUID is the GUID of an image's p1, by which its kernel finds the root.
