@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -93,4 +94,20 @@ func (b *box) pruneRecords() error {
 		return err
 	}
 	return b.records.Prune(b.now())
+}
+
+// housekeep forgets what need not be kept.
+func (b *box) housekeep(ctx context.Context) error {
+	t := time.NewTimer(firstTidying)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			t.Reset(time.Hour)
+		}
+		b.ill("queries.prune", b.pruneQueries(), "Old rows of the query log cannot be deleted.")
+		b.ill("records.prune", b.pruneRecords(), "Old sessions cannot be forgotten.")
+	}
 }

@@ -1,12 +1,63 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"stairgate/appliance/network"
 	"stairgate/config/identity"
 	"stairgate/dhcp"
 	"stairgate/dns/policy"
 )
+
+// reconcile turns the loop at every wake and by the clock.
+func (b *box) reconcile(ctx context.Context) error {
+	links, err := network.WatchLinks(ctx)
+	if err != nil {
+		return fmt.Errorf("watching the links: %w", err)
+	}
+	rules, err := b.firewall.Watch(ctx)
+	if err != nil {
+		return err
+	}
+	// The turn before this was made a moment ago, and what it did to the links comes
+	// back as news: it can wait until dnsd and captived, who need the core now, answer.
+	pause := time.NewTimer(firstLook)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.loop.wake:
+	case <-b.wan.Changed():
+	case <-b.config.Changed():
+	case <-pause.C:
+	}
+	for {
+		// Fetched before the turn: what changes during it is told by these.
+		line, settings, lists := b.wan.Changed(), b.config.Changed(), b.lists.Changed()
+		b.loop.Turn()
+		t := time.NewTimer(b.loop.sleep(b.now()))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-b.loop.wake:
+		case <-links:
+		case _, ok := <-rules:
+			if !ok && ctx.Err() == nil {
+				return errors.New("the kernel no longer tells of changes to the rules")
+			}
+			b.loop.suspect.Store(true)
+		case <-line:
+		case <-settings:
+		case <-lists:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
 
 // sleep is how long the loop may sleep by the clock after a turn.
 func (l *loop) sleep(now time.Time) time.Duration {
