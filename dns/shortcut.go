@@ -88,23 +88,41 @@ func isMissed(ctx context.Context) bool { return ctx.Value(missedKey{}) != nil }
 // which costs a question to the resolver, and may take one for another, which costs a
 // look into the cache. Any number of goroutines may use it.
 type unkept struct {
-	seed  maphash.Seed
-	marks [1024]atomic.Uint64
+	seed maphash.Seed
+	sets [256]unkeptSet
+}
+
+// unkeptSet holds some that share a place, so that two of them do not keep throwing each
+// other out.
+type unkeptSet struct {
+	marks  [4]atomic.Uint64
+	oldest atomic.Uint32
 }
 
 func newUnkept() *unkept { return &unkept{seed: maphash.MakeSeed()} }
 
-func (u *unkept) place(q *query) (mark *atomic.Uint64, hash uint64) {
+func (u *unkept) place(q *query) (set *unkeptSet, hash uint64) {
 	hash = maphash.String(u.seed, q.name) + uint64(q.qtype)
-	return &u.marks[hash>>32%uint64(len(u.marks))], hash
+	return &u.sets[hash>>32%uint64(len(u.sets))], hash
 }
 
 func (u *unkept) add(q *query) {
-	mark, hash := u.place(q)
-	mark.Store(hash)
+	set, hash := u.place(q)
+	if !set.has(hash) {
+		set.marks[set.oldest.Add(1)%uint32(len(set.marks))].Store(hash)
+	}
 }
 
 func (u *unkept) has(q *query) bool {
-	mark, hash := u.place(q)
-	return mark.Load() == hash
+	set, hash := u.place(q)
+	return set.has(hash)
+}
+
+func (s *unkeptSet) has(hash uint64) bool {
+	for i := range s.marks {
+		if s.marks[i].Load() == hash {
+			return true
+		}
+	}
+	return false
 }
